@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "policy/ruleset.h"
+#include "policy/route.h"
+#include "policy/rule.h"
+#include "policy/settings.h"
+
+/* Where each rule stands, counted from Priority=. Rules may share a place. */
+enum {
+        KS_OFFSET_TRANSPORT = 0, /* 0..29, one VPN a place */
+        KS_OFFSET_TRANSPORT_LAST = 29,
+        KS_OFFSET_DHCP = 30,
+        KS_OFFSET_TRANSPORT_FLOOR = 31, /* transport that main can't route goes nowhere */
+        KS_OFFSET_VPN_PREFIXES = 40,
+        KS_OFFSET_DNS = 41,  /* 41..44 */
+        KS_OFFSET_HOST = 45, /* networks of HostInterfaces= */
+        KS_OFFSET_LAN = 50,  /* 50..79 */
+        KS_OFFSET_ALL = 90,
+        KS_OFFSET_FLOOR = 91,
+        KS_OFFSET_END = 100,
+};
+
+/* The blocking default loses against every other route of the table. */
+#define KS_METRIC_BLOCK 0xffffffffu
+#define KS_METRIC_FIRST 100u
+
+/* What the plan knows about one VPN, for those who ask. */
+typedef struct KsPlanVpn {
+        KsVpn *vpn;
+        char kind[16];        /* of the link that is there; "" when none is */
+        gboolean up;          /* carries traffic now */
+        GPtrArray *addresses; /* of char* */
+        char *transport;      /* its selectors in words */
+} KsPlanVpn;
+
+/* The complete wanted kernel state while engaged. */
+typedef struct KsPlan {
+        GArray *rules;  /* of KsRule, from exemption to floor */
+        GArray *routes; /* of KsRoute, the blocking defaults first */
+        KsGuard *guard;
+        GPtrArray *vpns;     /* of KsPlanVpn* */
+        GPtrArray *problems; /* of char*: sentences for the administrator */
+        gboolean protecting; /* a VPN that carries all traffic is up */
+} KsPlan;
+
+/**
+ * ks_plan_new() - from what is wanted and what is there to what the kernel shall hold
+ * @settings: the settings
+ * @lan: LAN access in force (SetLan may have overridden the settings)
+ * @links: of KsLink*, all links of the host
+ * @lan_routes: of KsPrefix, destinations of main's routes over uplinks that are
+ *   no default; only read with KS_LAN_MODE_ALL; may be NULL
+ *
+ * Pure: no I/O, no clock, same input same plan.
+ */
+KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GArray *lan_routes);
+void ks_plan_free(KsPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsPlan, ks_plan_free)
+
+/* The fixed private ranges of a family, AF_INET or AF_INET6. @count: set. */
+const char *const *ks_private_ranges(int family, guint *count);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* FIB rules as plain values with equality of their own. */
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "policy/rule.h"
+#include "policy/selector.h"
+
+G_STATIC_ASSERT(sizeof(KsRule) == 7 * 4 + 4 * 2 + 8 + 2 * sizeof(KsPrefix) + 2 * IFNAMSIZ);
+
+gboolean ks_rule_equal(const KsRule *a, const KsRule *b)
+{
+        return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static void append_ports(GString *text, const char *what, uint16_t first, uint16_t last)
+{
+        if (first && first == last)
+                g_string_append_printf(text, " %s %u", what, first);
+        else if (first)
+                g_string_append_printf(text, " %s %u-%u", what, first, last);
+}
+
+static void append_action(GString *text, const KsRule *rule)
+{
+        switch (rule->action) {
+        case FR_ACT_TO_TBL:
+                if (rule->table == RT_TABLE_MAIN)
+                        g_string_append(text, " lookup main");
+                else
+                        g_string_append_printf(text, " lookup %u", rule->table);
+                break;
+        case FR_ACT_BLACKHOLE:
+                g_string_append(text, " blackhole");
+                break;
+        case FR_ACT_UNREACHABLE:
+                g_string_append(text, " unreachable");
+                break;
+        case FR_ACT_PROHIBIT:
+                g_string_append(text, " prohibit");
+                break;
+        default:
+                g_string_append_printf(text, " action %u", rule->action);
+        }
+        if (rule->suppress)
+                g_string_append_printf(text, " suppress_prefixlength %u", rule->suppress - 1);
+}
+
+char *ks_rule_to_string(const KsRule *rule)
+{
+        GString *text = g_string_new(NULL);
+        g_autofree char *source = ks_prefix_to_string(&rule->source);
+        g_autofree char *destination = ks_prefix_to_string(&rule->destination);
+
+        g_string_append_printf(text, "%u:%s from %s", rule->priority, rule->inverted ? " not" : "",
+                               ks_prefix_is_set(&rule->source) ? source : "all");
+        if (ks_prefix_is_set(&rule->destination))
+                g_string_append_printf(text, " to %s", destination);
+        if (rule->mark_mask == 0xffffffff)
+                g_string_append_printf(text, " fwmark 0x%x", rule->mark);
+        else if (rule->mark_mask)
+                g_string_append_printf(text, " fwmark 0x%x/0x%x", rule->mark, rule->mark_mask);
+        if (rule->iif[0])
+                g_string_append_printf(text, " iif %s", rule->iif);
+        if (rule->oif[0])
+                g_string_append_printf(text, " oif %s", rule->oif);
+        if (rule->has_uid)
+                g_string_append_printf(text, " uidrange %u-%u", rule->uid_first, rule->uid_last);
+        if (rule->ipproto) {
+                g_autofree char *protocol = ks_protocol_to_string(rule->ipproto);
+
+                g_string_append_printf(text, " ipproto %s", protocol);
+        }
+        append_ports(text, "sport", rule->sport_first, rule->sport_last);
+        append_ports(text, "dport", rule->dport_first, rule->dport_last);
+        append_action(text, rule);
+        g_string_append(text, rule->family == AF_INET ? " (IPv4)" : " (IPv6)");
+        return g_string_free(text, FALSE);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+#include <linux/fib_rules.h>
+#include <net/if.h>
+#include <stdint.h>
+
+#include "policy/prefix.h"
+
+/* A FIB rule. Zero means unset in every field, so that {0} is the empty rule;
+ * suppress_prefixlength is therefore stored plus one. No implicit padding: two
+ * rules are equal when their bytes are. */
+typedef struct KsRule {
+        uint32_t priority;
+        uint32_t table;
+        uint32_t mark;
+        uint32_t mark_mask; /* 0: no mark */
+        uint32_t uid_first; /* valid with has_uid */
+        uint32_t uid_last;
+        uint32_t suppress;                /* suppress_prefixlength + 1; 0: unset */
+        uint16_t sport_first, sport_last; /* host byte order; 0: any */
+        uint16_t dport_first, dport_last;
+        uint8_t family;  /* AF_INET or AF_INET6 */
+        uint8_t action;  /* FR_ACT_* */
+        uint8_t ipproto; /* IPPROTO_*; 0: any */
+        uint8_t origin;  /* FRA_PROTOCOL; KS_PROTOCOL is ours */
+        uint8_t has_uid;
+        uint8_t inverted; /* "not" */
+        uint8_t tos;
+        uint8_t unknown; /* carries an attribute that this structure can't hold */
+        KsPrefix source;
+        KsPrefix destination;
+        char iif[IFNAMSIZ];
+        char oif[IFNAMSIZ];
+} KsRule;
+
+gboolean ks_rule_equal(const KsRule *a, const KsRule *b);
+
+/* As iproute2 writes it: "100: from all fwmark 0xca6c ipproto udp lookup main". Caller frees. */
+char *ks_rule_to_string(const KsRule *rule);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guard as text: one nftables table, chains from the settings, sets from the links. */
+
+#include <stdarg.h>
+
+#include "common/names.h"
+#include "policy/ruleset.h"
+
+#define TABLE KS_GUARD_FAMILY " " KS_GUARD_TABLE
+
+static const KsGuardSet set_templates[_KS_SET_MAX] = {
+        [KS_SET_VPN] = { "vpn_link", "type iface_index . iface_type;" },
+        [KS_SET_VPN4] = { "vpn4", "type iface_index . iface_type . ipv4_addr;" },
+        [KS_SET_VPN6] = { "vpn6", "type iface_index . iface_type . ipv6_addr;" },
+        [KS_SET_VPN_ADDRESS4] = { "vpn_address4", "type ipv4_addr;" },
+        [KS_SET_VPN_ADDRESS6] = { "vpn_address6", "type ipv6_addr;" },
+        [KS_SET_VPN_NETWORK4] = { "vpn_network4", "type ipv4_addr; flags interval; auto-merge;" },
+        [KS_SET_VPN_NETWORK6] = { "vpn_network6", "type ipv6_addr; flags interval; auto-merge;" },
+        [KS_SET_WG_MARK] = { "wg_mark", "type mark;" },
+        [KS_SET_WG_PORT4] = { "wg_port4", "type inet_service . ipv4_addr . inet_service;" },
+        [KS_SET_WG_PORT6] = { "wg_port6", "type inet_service . ipv6_addr . inet_service;" },
+        [KS_SET_MARK] = { "transport_mark", "type mark;" },
+        [KS_SET_HOST] = { "host_link", "type iface_index;" },
+        [KS_SET_LAN4] = { "lan4", "type ipv4_addr; flags interval; auto-merge;" },
+        [KS_SET_LAN6] = { "lan6", "type ipv6_addr; flags interval; auto-merge;" },
+};
+
+/* A profile's selector as a guard rule. Values are numbers and parsed addresses
+ * only, so nothing from a file reaches nft as text. */
+static void append_selector(GString *text, const KsSelector *selector)
+{
+        g_string_append_printf(text, "\t\tmeta l4proto %u", selector->protocol);
+        if (selector->has_mark)
+                g_string_append_printf(text, " meta mark 0x%08x", selector->mark);
+        if (selector->has_uid && !selector->by_kernel)
+                g_string_append_printf(text, " meta skuid %u", selector->uid);
+        if (selector->source_first && selector->source_first == selector->source_last)
+                g_string_append_printf(text, " th sport %u", selector->source_first);
+        else if (selector->source_first)
+                g_string_append_printf(text, " th sport %u-%u", selector->source_first,
+                                       selector->source_last);
+        if (ks_prefix_is_set(&selector->remote)) {
+                g_autofree char *remote = ks_prefix_to_string(&selector->remote);
+
+                g_string_append_printf(text, " %s daddr %s",
+                                       selector->remote.family == AF_INET ? "ip" : "ip6", remote);
+        }
+        if (selector->remote_port)
+                g_string_append_printf(text, " th dport %u", selector->remote_port);
+        g_string_append(text, " accept\n");
+}
+
+static void append_transport_chain(GString *text, const KsSettings *settings)
+{
+        g_string_append(text, "\tchain transport {\n"
+                              "\t\tmeta l4proto 17 meta mark @wg_mark accept\n"
+                              "\t\tudp sport . ip daddr . udp dport @wg_port4 accept\n"
+                              "\t\tudp sport . ip6 daddr . udp dport @wg_port6 accept\n");
+        for (guint i = 0; i < settings->vpns->len; i++) {
+                const KsVpn *vpn = g_ptr_array_index(settings->vpns, i);
+
+                for (guint j = 0; j < vpn->selectors->len; j++)
+                        append_selector(text, &g_array_index(vpn->selectors, KsSelector, j));
+        }
+        g_string_append(text, "\t}\n");
+}
+
+static void append_lan_rules(GString *text, const KsSettings *settings, KsLan lan)
+{
+        if (!settings->lan_dns)
+                g_string_append(text,
+                                "\t\tmeta l4proto { 6, 17 } th dport { 53, 853 } goto refuse\n");
+        g_string_append(text, "\t\tip daddr @lan4 accept\n"
+                              "\t\tip6 daddr @lan6 accept\n");
+        if (lan == KS_LAN_MODE_NONE)
+                /* The kernel's own membership reports, not worth counting. */
+                g_string_append(text, "\t\tip protocol 2 drop\n"
+                                      "\t\tip6 daddr ff02::16 icmpv6 type 143 drop\n"
+                                      "\t\ticmpv6 type { 131, 132 } drop\n");
+        else
+                /* Fixed groups only: group membership on the link, mDNS, SSDP. */
+                g_string_append(text, "\t\tip protocol 2 ip daddr 224.0.0.0/24 accept\n"
+                                      "\t\tip daddr 224.0.0.251 udp dport 5353 accept\n"
+                                      "\t\tip daddr 239.255.255.250 udp dport 1900 accept\n"
+                                      "\t\tip6 daddr ff02::16 icmpv6 type 143 accept\n"
+                                      "\t\tip6 daddr ff02::/16 icmpv6 type { 131, 132 } accept\n"
+                                      "\t\tip6 daddr ff02::fb udp dport 5353 accept\n"
+                                      "\t\tip6 daddr ff02::c udp dport 1900 accept\n");
+}
+
+static void append_output_chain(GString *text, const KsSettings *settings, KsLan lan)
+{
+        g_string_append(
+                text, "\tchain output {\n"
+                      "\t\ttype filter hook output priority 0; policy drop;\n"
+                      "\t\toif 1 accept\n"
+                      /* A VPN, and only with the VPN's own address as the source. */
+                      "\t\toif . meta oiftype . ip saddr @vpn4 accept\n"
+                      "\t\toif . meta oiftype . ip6 saddr @vpn6 accept\n"
+                      "\t\tjump transport\n"
+                      "\t\toif @host_link accept\n"
+                      "\t\toif . meta oiftype @vpn_link goto refuse\n"
+                      "\t\tip version 4 udp sport 68 udp dport 67 accept\n"
+                      "\t\tip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept\n"
+                      "\t\tip6 hoplimit 255 icmpv6 type { 133, 135, 136 } accept\n"
+                      "\t\tip daddr @vpn_network4 goto refuse\n"
+                      "\t\tip6 daddr @vpn_network6 goto refuse\n");
+        append_lan_rules(text, settings, lan);
+        g_string_append(text, "\t\tgoto refuse\n"
+                              "\t}\n");
+}
+
+KsGuard *ks_guard_new(const KsSettings *settings, KsLan lan)
+{
+        KsGuard *guard = g_new0(KsGuard, 1);
+
+        for (int i = 0; i < _KS_SET_MAX; i++) {
+                guard->sets[i] = set_templates[i];
+                guard->sets[i].elements = g_string_new(NULL);
+        }
+        guard->chains = g_string_new(NULL);
+        append_transport_chain(guard->chains, settings);
+        g_string_append(guard->chains, "\tchain refuse {\n"
+                                       "\t\tcounter name blocked\n"
+                                       "\t\tmeta l4proto 6 reject with tcp reset\n"
+                                       "\t\treject with icmpx admin-prohibited\n"
+                                       "\t}\n");
+        append_output_chain(guard->chains, settings, lan);
+        g_string_append(guard->chains,
+                        "\tchain forward {\n"
+                        "\t\ttype filter hook forward priority 0; policy drop;\n"
+                        "\t\toif . meta oiftype @vpn_link accept\n"
+                        "\t\tiif . meta iiftype @vpn_link oif @host_link accept\n"
+                        "\t\tiif @host_link oif @host_link accept\n"
+                        "\t\tgoto refuse\n"
+                        "\t}\n"
+                        /* -150: behind connection tracking, ahead of routing and rp_filter. */
+                        "\tchain prerouting {\n"
+                        "\t\ttype filter hook prerouting priority -150; policy accept;\n"
+                        "\t\tiif 1 accept\n"
+                        "\t\tct mark @transport_mark meta mark set ct mark\n"
+                        "\t\tiif . meta iiftype . ip daddr @vpn4 accept\n"
+                        "\t\tiif . meta iiftype . ip6 daddr @vpn6 accept\n"
+                        "\t\tip daddr @vpn_address4 drop\n"
+                        "\t\tip6 daddr @vpn_address6 drop\n"
+                        "\t\ticmp type 5 drop\n"
+                        "\t\ticmpv6 type 137 drop\n"
+                        "\t}\n"
+                        "\tchain postrouting {\n"
+                        "\t\ttype filter hook postrouting priority -150; policy accept;\n"
+                        "\t\tmeta mark @transport_mark ct mark set meta mark\n"
+                        "\t}\n");
+        return guard;
+}
+
+void ks_guard_free(KsGuard *guard)
+{
+        if (!guard)
+                return;
+        for (int i = 0; i < _KS_SET_MAX; i++)
+                g_string_free(guard->sets[i].elements, TRUE);
+        g_string_free(guard->chains, TRUE);
+        g_free(guard);
+}
+
+void ks_guard_add(KsGuard *guard, int set, const char *format, ...)
+{
+        GString *elements = guard->sets[set].elements;
+        va_list ap;
+
+        if (elements->len > 0)
+                g_string_append(elements, ", ");
+        va_start(ap, format);
+        g_string_append_vprintf(elements, format, ap);
+        va_end(ap);
+}
+
+void ks_guard_add_prefix(KsGuard *guard, int set4, int set6, const KsPrefix *prefix)
+{
+        g_autofree char *text = ks_prefix_to_string(prefix);
+
+        ks_guard_add(guard, prefix->family == AF_INET ? set4 : set6, "%s", text);
+}
+
+char *ks_guard_replace_text(const KsGuard *guard, guint64 packets, guint64 bytes)
+{
+        GString *text = g_string_new(ks_guard_remove_text());
+
+        g_string_append_printf(text,
+                               "table " TABLE " {\n"
+                               "\tcounter blocked { packets %" G_GUINT64_FORMAT
+                               " bytes %" G_GUINT64_FORMAT " }\n",
+                               packets, bytes);
+        for (int i = 0; i < _KS_SET_MAX; i++) {
+                const KsGuardSet *set = &guard->sets[i];
+
+                g_string_append_printf(text, "\tset %s { %s", set->name, set->declaration);
+                if (set->elements->len > 0)
+                        g_string_append_printf(text, " elements = { %s };", set->elements->str);
+                g_string_append(text, " }\n");
+        }
+        g_string_append(text, guard->chains->str);
+        g_string_append(text, "}\n");
+        return g_string_free(text, FALSE);
+}
+
+char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted)
+{
+        GString *text = NULL;
+
+        if (!g_string_equal(present->chains, wanted->chains))
+                return NULL;
+        text = g_string_new(NULL);
+        for (int i = 0; i < _KS_SET_MAX; i++) {
+                const KsGuardSet *set = &wanted->sets[i];
+
+                if (g_string_equal(present->sets[i].elements, set->elements))
+                        continue;
+                g_string_append_printf(text, "flush set " TABLE " %s\n", set->name);
+                if (set->elements->len > 0)
+                        g_string_append_printf(text, "add element " TABLE " %s { %s }\n", set->name,
+                                               set->elements->str);
+        }
+        return g_string_free(text, FALSE);
+}
+
+const char *ks_guard_remove_text(void)
+{
+        /* Adding first makes the deletion succeed when there was none. */
+        return "add table " TABLE "\n"
+               "delete table " TABLE "\n";
+}

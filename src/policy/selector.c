@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Selectors: how a VPN's transport is told from everything else. */
+
+#include <string.h>
+
+#include "policy/selector.h"
+
+gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b)
+{
+        return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+gboolean ks_selector_covers_family(const KsSelector *selector, int family)
+{
+        return selector->remote.family == AF_UNSPEC || selector->remote.family == family;
+}
+
+char *ks_protocol_to_string(uint8_t protocol)
+{
+        switch (protocol) {
+        case IPPROTO_UDP:
+                return g_strdup("udp");
+        case IPPROTO_TCP:
+                return g_strdup("tcp");
+        case IPPROTO_ESP:
+                return g_strdup("esp");
+        default:
+                return g_strdup_printf("protocol %u", protocol);
+        }
+}
+
+char *ks_selector_to_string(const KsSelector *selector)
+{
+        g_autofree char *protocol = ks_protocol_to_string(selector->protocol);
+        GString *text = g_string_new(NULL);
+
+        if (selector->has_mark)
+                g_string_append_printf(text, "mark 0x%x, ", selector->mark);
+        if (selector->has_uid)
+                g_string_append_printf(text, "uid %u, ", selector->uid);
+        g_string_append(text, protocol);
+        if (selector->source_first && selector->source_first == selector->source_last)
+                g_string_append_printf(text, ", from port %u", selector->source_first);
+        else if (selector->source_first)
+                g_string_append_printf(text, ", from ports %u-%u", selector->source_first,
+                                       selector->source_last);
+        if (ks_prefix_is_set(&selector->remote)) {
+                g_autofree char *remote = ks_prefix_to_string(&selector->remote);
+
+                g_string_append_printf(text, ", to %s", remote);
+        }
+        if (selector->remote_port)
+                g_string_append_printf(text, " port %u", selector->remote_port);
+        return g_string_free(text, FALSE);
+}

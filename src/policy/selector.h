@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdint.h>
+
+#include "policy/prefix.h"
+
+/* How a VPN's own packets to its server (its transport) are recognised. All
+ * parts that are set must match. One selector has one protocol and at most one
+ * endpoint; a profile that names several becomes several selectors. */
+typedef struct KsSelector {
+        uint32_t mark;
+        uint32_t uid;
+        uint8_t protocol; /* IPPROTO_*; never 0: the protocol is always part of it, because
+                           * ping(8) may set any mark on ICMP (CAP_NET_RAW, Linux 5.17) */
+        uint8_t has_mark;
+        uint8_t has_uid;
+        uint8_t by_kernel;     /* sent by kernel WireGuard: uid 0 to the routing rules, while
+                                * the packet may still carry the inner socket in the guard */
+        uint16_t source_first; /* host byte order; 0: any */
+        uint16_t source_last;
+        uint16_t remote_port; /* host byte order; 0: any */
+        uint16_t pad;
+        KsPrefix remote; /* AF_UNSPEC: any */
+        uint8_t pad2[2];
+} KsSelector;
+
+gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b);
+
+/* Whether it can match packets of this family. */
+gboolean ks_selector_covers_family(const KsSelector *selector, int family);
+
+/* "mark 0xca6c, udp, to 198.51.100.10 port 51820". Caller frees. */
+char *ks_selector_to_string(const KsSelector *selector);
+
+/* "udp", "tcp", or the number. Caller frees. */
+char *ks_protocol_to_string(uint8_t protocol);
