@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rules and routes to netlink messages and back; the only place with raw FRA_ and RTA_ attributes.
+ */
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <string.h>
+
+#include "kernel/message.h"
+
+/* Since Linux 6.15; every rule for a single port comes back with the full mask. */
+enum { SPORT_MASK = 28, DPORT_MASK = 29 };
+#define PORT_MASK_FULL 0xffff
+
+/* Room for any of our messages: a header and a dozen attributes. */
+#define MESSAGE_SIZE 512
+
+static void put_prefix(struct nl_msg *message, int attribute, const KsPrefix *prefix)
+{
+        if (ks_prefix_is_set(prefix) && prefix->length > 0)
+                nla_put(message, attribute, (int)ks_family_bits(prefix->family) / 8,
+                        prefix->address);
+}
+
+static void put_port_range(struct nl_msg *message, int attribute, uint16_t first, uint16_t last)
+{
+        struct fib_rule_port_range range = { first, last };
+
+        if (first)
+                nla_put(message, attribute, sizeof(range), &range);
+}
+
+static void build_rule(struct nl_msg *message, const KsRule *rule)
+{
+        struct fib_rule_hdr header = {
+                .family = rule->family,
+                .dst_len = rule->destination.length,
+                .src_len = rule->source.length,
+                .tos = rule->tos,
+                .table = rule->table < 256 ? (uint8_t)rule->table : RT_TABLE_UNSPEC,
+                .action = rule->action,
+                .flags = rule->inverted ? FIB_RULE_INVERT : 0,
+        };
+
+        nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
+        put_prefix(message, FRA_DST, &rule->destination);
+        put_prefix(message, FRA_SRC, &rule->source);
+        nla_put_u32(message, FRA_PRIORITY, rule->priority);
+        nla_put_u8(message, FRA_PROTOCOL, rule->origin);
+        if (rule->table)
+                nla_put_u32(message, FRA_TABLE, rule->table);
+        if (rule->mark_mask) {
+                nla_put_u32(message, FRA_FWMARK, rule->mark);
+                nla_put_u32(message, FRA_FWMASK, rule->mark_mask);
+        }
+        if (rule->iif[0])
+                nla_put_string(message, FRA_IIFNAME, rule->iif);
+        if (rule->oif[0])
+                nla_put_string(message, FRA_OIFNAME, rule->oif);
+        if (rule->ipproto)
+                nla_put_u8(message, FRA_IP_PROTO, rule->ipproto);
+        put_port_range(message, FRA_SPORT_RANGE, rule->sport_first, rule->sport_last);
+        put_port_range(message, FRA_DPORT_RANGE, rule->dport_first, rule->dport_last);
+        if (rule->suppress)
+                nla_put_u32(message, FRA_SUPPRESS_PREFIXLEN, rule->suppress - 1);
+        if (rule->has_uid) {
+                struct fib_rule_uid_range range = { rule->uid_first, rule->uid_last };
+
+                nla_put(message, FRA_UID_RANGE, sizeof(range), &range);
+        }
+}
+
+static void build_route(struct nl_msg *message, const KsRoute *route, gboolean deletes)
+{
+        struct rtmsg header = {
+                .rtm_family = route->family,
+                .rtm_dst_len = route->destination.length,
+                .rtm_table = route->table < 256 ? (uint8_t)route->table : RT_TABLE_COMPAT,
+                .rtm_protocol = route->origin,
+                .rtm_type = route->type,
+                .rtm_scope = deletes ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE,
+        };
+
+        /* A route without a next hop reaches its destination on the link. */
+        if (!deletes && route->type == RTN_UNICAST && !ks_prefix_is_set(&route->gateway))
+                header.rtm_scope = RT_SCOPE_LINK;
+        nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
+        put_prefix(message, RTA_DST, &route->destination);
+        nla_put_u32(message, RTA_TABLE, route->table);
+        nla_put_u32(message, RTA_PRIORITY, route->metric);
+        put_prefix(message, RTA_GATEWAY, &route->gateway);
+        if (route->oif)
+                nla_put_u32(message, RTA_OIF, (uint32_t)route->oif);
+}
+
+struct nl_msg *ks_message_build(const KsOp *op)
+{
+        static const struct {
+                int type, flags;
+        } kinds[] = {
+                [KS_OP_ADD_ROUTE] = { RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL },
+                [KS_OP_REPLACE_ROUTE] = { RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE },
+                [KS_OP_ADD_RULE] = { RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL },
+                [KS_OP_DELETE_RULE] = { RTM_DELRULE, 0 },
+                [KS_OP_DELETE_ROUTE] = { RTM_DELROUTE, 0 },
+        };
+        struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
+
+        if (!message)
+                g_error("out of memory");
+        nlmsg_put(message, NL_AUTO_PORT, NL_AUTO_SEQ, kinds[op->kind].type, 0,
+                  NLM_F_REQUEST | kinds[op->kind].flags);
+        if (op->kind == KS_OP_ADD_RULE || op->kind == KS_OP_DELETE_RULE)
+                build_rule(message, &op->rule);
+        else
+                build_route(message, &op->route, op->kind == KS_OP_DELETE_ROUTE);
+        return message;
+}
+
+static gboolean get_prefix(struct nlattr *attribute, int family, unsigned length, KsPrefix *prefix)
+{
+        unsigned bits = ks_family_bits(family);
+
+        if (length > bits || nla_len(attribute) != (int)bits / 8)
+                return FALSE;
+        *prefix = ks_prefix_from_bytes(family, nla_data(attribute), length);
+        return TRUE;
+}
+
+static gboolean get_port_range(struct nlattr *attribute, uint16_t *first, uint16_t *last)
+{
+        struct fib_rule_port_range range;
+
+        if (nla_len(attribute) != sizeof(range))
+                return FALSE;
+        memcpy(&range, nla_data(attribute), sizeof(range));
+        *first = range.start;
+        *last = range.end;
+        return TRUE;
+}
+
+/* Takes one attribute into the rule; what it can't hold sets ->unknown. */
+static gboolean take_rule_attribute(struct nlattr *attribute, const struct fib_rule_hdr *header,
+                                    KsRule *rule)
+{
+        struct fib_rule_uid_range uids;
+        int length = nla_len(attribute);
+
+#define NEED(bytes)                                                                                \
+        do {                                                                                       \
+                if (length < (int)(bytes))                                                         \
+                        return FALSE;                                                              \
+        } while (0)
+
+        switch (nla_type(attribute)) {
+        case FRA_DST:
+                return get_prefix(attribute, header->family, header->dst_len, &rule->destination);
+        case FRA_SRC:
+                return get_prefix(attribute, header->family, header->src_len, &rule->source);
+        case FRA_IIFNAME:
+                nla_strlcpy(rule->iif, attribute, sizeof(rule->iif));
+                return TRUE;
+        case FRA_OIFNAME:
+                nla_strlcpy(rule->oif, attribute, sizeof(rule->oif));
+                return TRUE;
+        case FRA_PRIORITY:
+                NEED(4);
+                rule->priority = nla_get_u32(attribute);
+                return TRUE;
+        case FRA_TABLE:
+                NEED(4);
+                rule->table = nla_get_u32(attribute);
+                return TRUE;
+        case FRA_FWMARK:
+                NEED(4);
+                rule->mark = nla_get_u32(attribute);
+                return TRUE;
+        case FRA_FWMASK:
+                NEED(4);
+                rule->mark_mask = nla_get_u32(attribute);
+                return TRUE;
+        case FRA_SUPPRESS_PREFIXLEN:
+                NEED(4);
+                rule->suppress = nla_get_u32(attribute) + 1; /* the kernel says -1 for unset */
+                return TRUE;
+        case FRA_PROTOCOL:
+                NEED(1);
+                rule->origin = nla_get_u8(attribute);
+                return TRUE;
+        case FRA_IP_PROTO:
+                NEED(1);
+                rule->ipproto = nla_get_u8(attribute);
+                return TRUE;
+        case FRA_UID_RANGE:
+                NEED(sizeof(uids));
+                memcpy(&uids, nla_data(attribute), sizeof(uids));
+                rule->has_uid = 1;
+                rule->uid_first = uids.start;
+                rule->uid_last = uids.end;
+                return TRUE;
+        case FRA_SPORT_RANGE:
+                return get_port_range(attribute, &rule->sport_first, &rule->sport_last);
+        case FRA_DPORT_RANGE:
+                return get_port_range(attribute, &rule->dport_first, &rule->dport_last);
+        case SPORT_MASK:
+        case DPORT_MASK:
+                NEED(2);
+                rule->unknown |= nla_get_u16(attribute) != PORT_MASK_FULL;
+                return TRUE;
+        case FRA_PAD:
+                return TRUE;
+        default:
+                rule->unknown = 1;
+                return TRUE;
+        }
+#undef NEED
+}
+
+gboolean ks_message_parse_rule(struct nlmsghdr *header, KsRule *rule)
+{
+        struct fib_rule_hdr *rule_header = nlmsg_data(header);
+        struct nlattr *attribute;
+        int remaining;
+
+        if (!nlmsg_valid_hdr(header, sizeof(*rule_header)))
+                return FALSE;
+        if (rule_header->family != AF_INET && rule_header->family != AF_INET6)
+                return FALSE;
+        *rule = (KsRule){
+                .family = rule_header->family,
+                .action = rule_header->action,
+                .tos = rule_header->tos,
+                .table = rule_header->table,
+                .inverted = (rule_header->flags & FIB_RULE_INVERT) != 0,
+        };
+        nlmsg_for_each_attr(
+                attribute, header, sizeof(*rule_header),
+                remaining) if (!take_rule_attribute(attribute, rule_header, rule)) return FALSE;
+        /* The kernel sends a mask with every mark, and a mark without one never. */
+        if (rule->mark && !rule->mark_mask)
+                rule->mark_mask = 0xffffffff;
+        return TRUE;
+}
+
+gboolean ks_message_parse_route(struct nlmsghdr *header, KsRoute *route)
+{
+        struct rtmsg *route_header = nlmsg_data(header);
+        struct nlattr *attributes[RTA_MAX + 1];
+        struct nlattr *a;
+
+        if (!nlmsg_valid_hdr(header, sizeof(*route_header)))
+                return FALSE;
+        if (route_header->rtm_family != AF_INET && route_header->rtm_family != AF_INET6)
+                return FALSE;
+        if (nlmsg_parse(header, sizeof(*route_header), attributes, RTA_MAX, NULL) < 0)
+                return FALSE;
+        *route = (KsRoute){
+                .family = route_header->rtm_family,
+                .type = route_header->rtm_type,
+                .origin = route_header->rtm_protocol,
+                .table = route_header->rtm_table,
+                .destination = { .family = route_header->rtm_family },
+        };
+        if ((a = attributes[RTA_TABLE]) && nla_len(a) >= 4)
+                route->table = nla_get_u32(a);
+        if ((a = attributes[RTA_PRIORITY]) && nla_len(a) >= 4)
+                route->metric = nla_get_u32(a);
+        /* IPv6 hangs blocking routes on lo; they have no interface to us. */
+        if ((a = attributes[RTA_OIF]) && nla_len(a) >= 4 && route->type == RTN_UNICAST)
+                route->oif = (int32_t)nla_get_u32(a);
+        if ((a = attributes[RTA_DST]) &&
+            !get_prefix(a, route->family, route_header->rtm_dst_len, &route->destination))
+                return FALSE;
+        if ((a = attributes[RTA_GATEWAY]) &&
+            !get_prefix(a, route->family, ks_family_bits(route->family), &route->gateway))
+                return FALSE;
+        route->unknown = attributes[RTA_MULTIPATH] || attributes[RTA_VIA] || attributes[RTA_SRC] ||
+                         attributes[RTA_ENCAP] || route_header->rtm_tos;
+        return TRUE;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+#include <netlink/msg.h>
+
+#include "policy/diff.h"
+
+/**
+ * ks_message_build() - the netlink request of one operation
+ * @op: the operation
+ *
+ * Rules are added with NLM_F_EXCL (without it the kernel makes duplicates, and
+ * NLM_F_REPLACE duplicates them as well) and deleted with all of their
+ * attributes (RTM_DELRULE matches only those that it names; fib_nl_delrule() in
+ * net/core/fib_rules.c).
+ *
+ * Returns: a message that the caller frees with nlmsg_free().
+ */
+struct nl_msg *ks_message_build(const KsOp *op);
+
+/**
+ * ks_message_parse_rule() - from RTM_NEWRULE or RTM_DELRULE to a value
+ * @header: the message
+ * @rule: set on success
+ *
+ * The inverse of ks_message_build() for rules.
+ *
+ * Returns: FALSE when it is no well-formed rule of IPv4 or IPv6.
+ */
+gboolean ks_message_parse_rule(struct nlmsghdr *header, KsRule *rule);
+
+/* Likewise from RTM_NEWROUTE or RTM_DELROUTE. */
+gboolean ks_message_parse_route(struct nlmsghdr *header, KsRoute *route);

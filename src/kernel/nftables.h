@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "policy/ruleset.h"
+
+/* The guard's hand on the kernel, through libnftables. */
+typedef struct KsNftables KsNftables;
+
+/**
+ * ks_nftables_new() - open nftables
+ * @error: KS_ERROR_GUARD_UNAVAILABLE when the kernel has none or refuses us
+ */
+KsNftables *ks_nftables_new(GError **error);
+void ks_nftables_free(KsNftables *nftables);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsNftables, ks_nftables_free)
+
+/**
+ * ks_nftables_replace() - put the guard in place, whatever was there
+ * @guard: the wanted guard
+ * @error: KS_ERROR_GUARD_UNAVAILABLE with nft's words; nothing has changed then
+ *
+ * One transaction. The count of refused packets goes on where it was.
+ */
+gboolean ks_nftables_replace(KsNftables *nftables, const KsGuard *guard, GError **error);
+
+/**
+ * ks_nftables_update() - from one guard that is in place to another
+ *
+ * Changes only the sets that differ; replaces the table when chains differ.
+ */
+gboolean ks_nftables_update(KsNftables *nftables, const KsGuard *present, const KsGuard *wanted,
+                            GError **error);
+
+/* Takes the guard away, if it is there or not. */
+gboolean ks_nftables_remove(KsNftables *nftables, GError **error);
+
+/**
+ * ks_nftables_is_intact() - whether the table is as this object left it
+ *
+ * Costs one small request when nothing at all has changed in nftables since.
+ */
+gboolean ks_nftables_is_intact(KsNftables *nftables);
+
+/* Notes that names of interfaces, which a listing shows, may have changed. */
+void ks_nftables_links_changed(KsNftables *nftables);
+
+/* Whether a table of the guard's name is there, whatever is in it. */
+gboolean ks_nftables_is_present(KsNftables *nftables);
+
+/* Packets and bytes that the guard has refused; FALSE when there is no guard. */
+gboolean ks_nftables_blocked(KsNftables *nftables, guint64 *packets, guint64 *bytes);

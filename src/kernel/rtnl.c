@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Dumps and batches of rules and routes over rtnetlink. */
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/error.h"
+#include "common/names.h"
+#include "kernel/message.h"
+#include "kernel/rtnl.h"
+
+/* Messages of one system call. An acknowledgement takes about a kilobyte of the
+ * receive buffer, which is sized for all of them. */
+#define BATCH_MAX 64
+#define RECEIVE_BUFFER (1024 * 1024)
+/* A dump that is interrupted by changes is asked for again this often. */
+#define DUMP_TRIES 20
+
+struct KsRtnl {
+        struct nl_sock *socket;
+        struct nl_sock *caches; /* for libnl's caches, whose requests are not strict */
+        guint32 batch_sequence; /* libnl counts only what it sends and receives itself */
+};
+
+static gboolean set_option(struct nl_sock *socket, int option)
+{
+        int on = 1;
+
+        return setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, option, &on, sizeof(on)) == 0;
+}
+
+static struct nl_sock *open_socket(GError **error)
+{
+        struct nl_sock *socket = nl_socket_alloc();
+        int r;
+
+        if (!socket)
+                g_error("out of memory");
+        r = nl_connect(socket, NETLINK_ROUTE);
+        if (r < 0) {
+                g_set_error(error, KS_ERROR, KS_ERROR_KERNEL, "Can't open a netlink socket: %s",
+                            nl_geterror(r));
+                nl_socket_free(socket);
+                return NULL;
+        }
+        nl_socket_set_buffer_size(socket, RECEIVE_BUFFER, RECEIVE_BUFFER);
+        nl_socket_set_msg_buf_size(socket, 64 * 1024);
+        return socket;
+}
+
+KsRtnl *ks_rtnl_new(GError **error)
+{
+        g_autoptr(KsRtnl) rtnl = g_new0(KsRtnl, 1);
+
+        rtnl->socket = open_socket(error);
+        if (!rtnl->socket)
+                return NULL;
+        rtnl->caches = open_socket(error);
+        if (!rtnl->caches)
+                return NULL;
+        set_option(rtnl->socket, NETLINK_EXT_ACK);
+        set_option(rtnl->socket, NETLINK_CAP_ACK);
+        /* Lets the kernel filter a dump by table (since 4.20). */
+        set_option(rtnl->socket, NETLINK_GET_STRICT_CHK);
+        return g_steal_pointer(&rtnl);
+}
+
+void ks_rtnl_free(KsRtnl *rtnl)
+{
+        if (!rtnl)
+                return;
+        nl_socket_free(rtnl->socket);
+        nl_socket_free(rtnl->caches);
+        g_free(rtnl);
+}
+
+guint32 ks_rtnl_port(const KsRtnl *rtnl)
+{
+        return nl_socket_get_local_port(rtnl->socket);
+}
+
+struct nl_sock *ks_rtnl_cache_socket(KsRtnl *rtnl)
+{
+        return rtnl->caches;
+}
+
+/* A dump in flight: where results go, and what is wanted. */
+typedef struct Dump {
+        GArray *result;
+        guint32 table; /* 0: all */
+        guint8 origin; /* 0: all */
+} Dump;
+
+static int take_rule(struct nl_msg *message, void *userdata)
+{
+        Dump *dump = userdata;
+        KsRule rule;
+
+        if (nlmsg_hdr(message)->nlmsg_type == RTM_NEWRULE &&
+            ks_message_parse_rule(nlmsg_hdr(message), &rule) && rule.origin == KS_PROTOCOL)
+                g_array_append_val(dump->result, rule);
+        return NL_OK;
+}
+
+static int take_route(struct nl_msg *message, void *userdata)
+{
+        Dump *dump = userdata;
+        KsRoute route;
+
+        if (nlmsg_hdr(message)->nlmsg_type == RTM_NEWROUTE &&
+            ks_message_parse_route(nlmsg_hdr(message), &route) &&
+            (!dump->table || route.table == dump->table) &&
+            (!dump->origin || route.origin == dump->origin))
+                g_array_append_val(dump->result, route);
+        return NL_OK;
+}
+
+static struct nl_msg *dump_request(int type, int family, const Dump *dump)
+{
+        struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_DUMP);
+
+        if (!message)
+                g_error("out of memory");
+        if (type == RTM_GETRULE) {
+                struct fib_rule_hdr header = { .family = (uint8_t)family };
+
+                nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
+        } else {
+                struct rtmsg header = { .rtm_family = (unsigned char)family,
+                                        .rtm_protocol = dump->origin };
+
+                nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
+                if (dump->table)
+                        nla_put_u32(message, RTA_TABLE, dump->table);
+        }
+        return message;
+}
+
+/* One family; again from the start when something changed while it ran. */
+static gboolean dump_family(KsRtnl *rtnl, int type, int family, Dump *dump, GError **error)
+{
+        guint before = dump->result->len;
+        int r = 0;
+
+        nl_socket_modify_cb(rtnl->socket, NL_CB_VALID, NL_CB_CUSTOM,
+                            type == RTM_GETRULE ? take_rule : take_route, dump);
+        for (int i = 0; i < DUMP_TRIES; i++) {
+                struct nl_msg *message = dump_request(type, family, dump);
+
+                g_array_set_size(dump->result, before);
+                r = nl_send_auto(rtnl->socket, message);
+                nlmsg_free(message);
+                if (r >= 0)
+                        r = nl_recvmsgs_default(rtnl->socket);
+                if (r != -NLE_DUMP_INTR)
+                        break;
+        }
+        /* A strict dump of a table that was never used says ENOENT. */
+        if (r < 0 && r != -NLE_OBJ_NOTFOUND) {
+                g_set_error(error, KS_ERROR, KS_ERROR_KERNEL,
+                            "Can't read the %s from the kernel: %s",
+                            type == RTM_GETRULE ? "routing rules" : "routes", nl_geterror(r));
+                return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean dump_both(KsRtnl *rtnl, int type, Dump *dump, GError **error)
+{
+        return dump_family(rtnl, type, AF_INET, dump, error) &&
+               dump_family(rtnl, type, AF_INET6, dump, error);
+}
+
+gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error)
+{
+        Dump dump = { rules, 0, KS_PROTOCOL };
+
+        return dump_both(rtnl, RTM_GETRULE, &dump, error);
+}
+
+gboolean ks_rtnl_dump_routes(KsRtnl *rtnl, guint32 table, guint8 origin, GArray *routes,
+                             GError **error)
+{
+        Dump dump = { routes, table, origin };
+
+        return dump_both(rtnl, RTM_GETROUTE, &dump, error);
+}
+
+/* Whether the kernel's answer means that nothing is left to do. */
+static gboolean outcome_is_fine(const KsOp *op, int code)
+{
+        switch (op->kind) {
+        case KS_OP_ADD_RULE:
+        case KS_OP_ADD_ROUTE:
+                return code == EEXIST;
+        case KS_OP_DELETE_RULE:
+                return code == ENOENT || code == ESRCH;
+        case KS_OP_DELETE_ROUTE:
+                return code == ESRCH || code == ENOENT || code == ENODEV;
+        default:
+                return FALSE;
+        }
+}
+
+/* The kernel's own words about an error, NULL when it sent none. */
+static const char *extended_reason(struct nlmsghdr *header)
+{
+        const struct nlmsgerr *answer = nlmsg_data(header);
+        size_t skip = sizeof(*answer);
+        struct nlattr *reason;
+
+        if (!(header->nlmsg_flags & NLM_F_ACK_TLVS))
+                return NULL;
+        if (!(header->nlmsg_flags & NLM_F_CAPPED))
+                skip += answer->msg.nlmsg_len - sizeof(answer->msg);
+        reason = nlmsg_find_attr(header, (int)skip, NLMSGERR_ATTR_MSG);
+        return reason ? nla_get_string(reason) : NULL;
+}
+
+static void take_answer(struct nlmsghdr *header, const KsOp *ops, guint count, guint32 first,
+                        GError **error)
+{
+        const struct nlmsgerr *answer = nlmsg_data(header);
+        guint32 i = header->nlmsg_seq - first;
+        g_autofree char *what = NULL;
+        const char *reason;
+
+        if (answer->error == 0 || i >= count || outcome_is_fine(&ops[i], -answer->error))
+                return;
+        if (error && *error)
+                return;
+        what = ks_op_to_string(&ops[i]);
+        reason = extended_reason(header);
+        g_set_error(error, KS_ERROR, KS_ERROR_KERNEL, "The kernel refused to %s: %s%s%s", what,
+                    g_strerror(-answer->error), reason ? ": " : "", reason ? reason : "");
+}
+
+/* Receives until the last message of the batch is answered. */
+static gboolean receive_answers(KsRtnl *rtnl, const KsOp *ops, guint count, guint32 first,
+                                GError **error)
+{
+        g_autoptr(GError) local = NULL;
+        gboolean done = FALSE;
+
+        while (!done) {
+                struct sockaddr_nl sender;
+                unsigned char *buffer = NULL;
+                int length = nl_recv(rtnl->socket, &sender, &buffer, NULL);
+                int remaining = length;
+
+                if (length <= 0) {
+                        free(buffer);
+                        g_set_error(error, KS_ERROR, KS_ERROR_KERNEL,
+                                    "No answer from the kernel: %s", nl_geterror(length));
+                        return FALSE;
+                }
+                for (struct nlmsghdr *header = (struct nlmsghdr *)buffer;
+                     nlmsg_ok(header, remaining); header = nlmsg_next(header, &remaining)) {
+                        if (header->nlmsg_type != NLMSG_ERROR)
+                                continue;
+                        take_answer(header, ops, count, first, &local);
+                        if (header->nlmsg_seq - first == count - 1)
+                                done = TRUE;
+                }
+                free(buffer);
+        }
+        if (local) {
+                g_propagate_error(error, g_steal_pointer(&local));
+                return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean apply_batch(KsRtnl *rtnl, const KsOp *ops, guint count, GError **error)
+{
+        g_autoptr(GByteArray) bytes = g_byte_array_new();
+        guint32 first = rtnl->batch_sequence + 1;
+        int r;
+
+        for (guint i = 0; i < count; i++) {
+                struct nl_msg *message = ks_message_build(&ops[i]);
+                struct nlmsghdr *header = nlmsg_hdr(message);
+
+                header->nlmsg_seq = ++rtnl->batch_sequence;
+                header->nlmsg_pid = ks_rtnl_port(rtnl);
+                /* Failures are answered in any case; the last answer ends the batch. */
+                if (i == count - 1)
+                        header->nlmsg_flags |= NLM_F_ACK;
+                g_byte_array_append(bytes, (guint8 *)header, NLMSG_ALIGN(header->nlmsg_len));
+                nlmsg_free(message);
+        }
+        r = nl_sendto(rtnl->socket, bytes->data, bytes->len);
+        if (r < 0) {
+                g_set_error(error, KS_ERROR, KS_ERROR_KERNEL, "Can't send to the kernel: %s",
+                            nl_geterror(r));
+                return FALSE;
+        }
+        return receive_answers(rtnl, ops, count, first, error);
+}
+
+gboolean ks_rtnl_apply(KsRtnl *rtnl, GArray *ops, GError **error)
+{
+        const KsOp *all = (const KsOp *)(void *)ops->data;
+        gboolean fine = TRUE;
+
+        for (guint i = 0; i < ops->len; i += BATCH_MAX)
+                if (!apply_batch(rtnl, all + i, MIN(BATCH_MAX, ops->len - i), fine ? error : NULL))
+                        fine = FALSE;
+        return fine;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "policy/diff.h"
+
+/* The request socket of rtnetlink. Events have a socket of their own. */
+typedef struct KsRtnl KsRtnl;
+
+/**
+ * ks_rtnl_new() - open the socket
+ * @error: KS_ERROR_KERNEL
+ *
+ * Returns: a new socket, or NULL.
+ */
+KsRtnl *ks_rtnl_new(GError **error);
+void ks_rtnl_free(KsRtnl *rtnl);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsRtnl, ks_rtnl_free)
+
+/* The netlink port of the socket: events about its own changes carry it. */
+guint32 ks_rtnl_port(const KsRtnl *rtnl);
+
+/* For other files of this layer: a socket for libnl's caches. */
+struct nl_sock;
+struct nl_sock *ks_rtnl_cache_socket(KsRtnl *rtnl);
+
+/**
+ * ks_rtnl_dump_rules() - all rules of both families that carry our protocol
+ * @rules: of KsRule, appended to
+ * @error: KS_ERROR_KERNEL
+ */
+gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error);
+
+/**
+ * ks_rtnl_dump_routes() - routes of both families by table or by protocol
+ * @table: only of this table; 0: of all
+ * @origin: only with this protocol; 0: of all
+ * @routes: of KsRoute, appended to
+ * @error: KS_ERROR_KERNEL
+ */
+gboolean ks_rtnl_dump_routes(KsRtnl *rtnl, guint32 table, guint8 origin, GArray *routes,
+                             GError **error);
+
+/**
+ * ks_rtnl_apply() - carry out operations in their order
+ * @ops: of KsOp
+ * @error: KS_ERROR_KERNEL, naming the operation and the kernel's reason
+ *
+ * Sends them in few system calls and waits for every acknowledgement. What is
+ * already there or already gone is no error: the caller reads back what counts.
+ * The kernel goes on behind an operation that fails, and so does this; the first
+ * error is reported.
+ */
+gboolean ks_rtnl_apply(KsRtnl *rtnl, GArray *ops, GError **error);
