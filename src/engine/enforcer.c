@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From plan to kernel: guard, routes, rules, read back; and out again in reverse. */
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "common/error.h"
+#include "common/names.h"
+#include "engine/enforcer.h"
+#include "kernel/links.h"
+#include "kernel/nftables.h"
+#include "kernel/rtnl.h"
+#include "policy/diff.h"
+
+/* How many foreign routes an error names. */
+#define NAMED_MAX 3
+/* Others may change what we just wrote; this often it is written again. */
+#define SETTLE_TRIES 5
+
+struct KsEnforcer {
+        KsRtnl *rtnl;
+        KsNftables *nftables;  /* NULL until needed, and while unavailable */
+        KsPlan *plan;          /* what the kernel was brought to */
+        gboolean guard_raised; /* its guard is in place */
+        char *guard_problem;
+};
+
+void ks_repair_clear(KsRepair *repair)
+{
+        g_clear_pointer(&repair->steering, g_free);
+        g_clear_pointer(&repair->guard, g_free);
+}
+
+static void steering_init(KsSteering *steering)
+{
+        steering->rules = g_array_new(FALSE, TRUE, sizeof(KsRule));
+        steering->routes = g_array_new(FALSE, TRUE, sizeof(KsRoute));
+}
+
+static void steering_clear(KsSteering *steering)
+{
+        g_array_unref(steering->rules);
+        g_array_unref(steering->routes);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KsSteering, steering_clear)
+
+KsEnforcer *ks_enforcer_new(GError **error)
+{
+        g_autoptr(KsEnforcer) enforcer = g_new0(KsEnforcer, 1);
+
+        enforcer->rtnl = ks_rtnl_new(error);
+        if (!enforcer->rtnl)
+                return NULL;
+        return g_steal_pointer(&enforcer);
+}
+
+void ks_enforcer_free(KsEnforcer *enforcer)
+{
+        if (!enforcer)
+                return;
+        ks_nftables_free(enforcer->nftables);
+        ks_rtnl_free(enforcer->rtnl);
+        ks_plan_free(enforcer->plan);
+        g_free(enforcer->guard_problem);
+        g_free(enforcer);
+}
+
+guint32 ks_enforcer_port(const KsEnforcer *enforcer)
+{
+        return ks_rtnl_port(enforcer->rtnl);
+}
+
+static gboolean leads_to_vpn(const KsSettings *settings, const KsLink *link)
+{
+        if (link->wireguard && settings->auto_wireguard)
+                return TRUE;
+        for (guint i = 0; i < settings->vpns->len; i++)
+                if (ks_vpn_link_matches(g_ptr_array_index(settings->vpns, i), link))
+                        return TRUE;
+        return FALSE;
+}
+
+/* What Lan=all takes for LAN: every route of main that is no default and leads
+ * over an uplink. */
+static GArray *read_lan_routes(KsEnforcer *enforcer, const KsSettings *settings, GPtrArray *links,
+                               GError **error)
+{
+        g_autoptr(GArray) routes = g_array_new(FALSE, TRUE, sizeof(KsRoute));
+        g_autoptr(GArray) prefixes = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
+
+        if (!ks_rtnl_dump_routes(enforcer->rtnl, RT_TABLE_MAIN, 0, routes, error))
+                return NULL;
+        for (guint i = 0; i < routes->len; i++) {
+                const KsRoute *route = &g_array_index(routes, KsRoute, i);
+                gboolean to_vpn = FALSE;
+
+                for (guint j = 0; j < links->len; j++) {
+                        const KsLink *link = g_ptr_array_index(links, j);
+
+                        if (link->index == route->oif)
+                                to_vpn = leads_to_vpn(settings, link);
+                }
+                if (route->type == RTN_UNICAST && route->destination.length > 0 && !to_vpn)
+                        ks_prefix_array_add(prefixes, &route->destination);
+        }
+        return g_steal_pointer(&prefixes);
+}
+
+KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan,
+                         GError **error)
+{
+        g_autoptr(GPtrArray) links = ks_links_read(enforcer->rtnl, error);
+        g_autoptr(GArray) lan_routes = NULL;
+
+        if (!links)
+                return NULL;
+        if (lan == KS_LAN_MODE_ALL) {
+                lan_routes = read_lan_routes(enforcer, settings, links, error);
+                if (!lan_routes)
+                        return NULL;
+        }
+        return ks_plan_new(settings, lan, links, lan_routes);
+}
+
+gboolean ks_enforcer_check_table(KsEnforcer *enforcer, guint32 table, GError **error)
+{
+        g_autoptr(GArray) routes = g_array_new(FALSE, TRUE, sizeof(KsRoute));
+        g_autoptr(GString) named = g_string_new(NULL);
+        guint foreign = 0;
+
+        if (!ks_rtnl_dump_routes(enforcer->rtnl, table, 0, routes, error))
+                return FALSE;
+        for (guint i = 0; i < routes->len; i++) {
+                const KsRoute *route = &g_array_index(routes, KsRoute, i);
+                g_autofree char *text = NULL;
+
+                if (route->origin == KS_PROTOCOL || ++foreign > NAMED_MAX)
+                        continue;
+                text = ks_route_to_string(route);
+                g_string_append_printf(named, "%s'%s'", named->len ? ", " : "", text);
+        }
+        if (foreign == 0)
+                return TRUE;
+        g_set_error(error, KS_ERROR, KS_ERROR_CONFLICT,
+                    "Routing table %u holds %u %s of somebody else: %s%s. Take them out ('ip route "
+                    "show table %u'), or choose another table with Table= in killswitch.conf.",
+                    table, foreign, foreign == 1 ? "route" : "routes", named->str,
+                    foreign > NAMED_MAX ? ", …" : "", table);
+        return FALSE;
+}
+
+/* Guard */
+
+static gboolean open_nftables(KsEnforcer *enforcer, GError **error)
+{
+        if (!enforcer->nftables)
+                enforcer->nftables = ks_nftables_new(error);
+        return enforcer->nftables != NULL;
+}
+
+static gboolean raise_guard(KsEnforcer *enforcer, const KsPlan *plan, gboolean links_changed,
+                            KsRepair *repair, GError **error)
+{
+        if (!open_nftables(enforcer, error))
+                return FALSE;
+        if (!enforcer->guard_raised)
+                return ks_nftables_replace(enforcer->nftables, plan->guard, error);
+        if (links_changed)
+                ks_nftables_links_changed(enforcer->nftables);
+        if (ks_nftables_is_intact(enforcer->nftables))
+                return ks_nftables_update(enforcer->nftables, enforcer->plan->guard, plan->guard,
+                                          error);
+        if (repair)
+                repair->guard = g_strdup_printf(
+                        "the nftables table " KS_GUARD_FAMILY " " KS_GUARD_TABLE " had been %s",
+                        ks_nftables_is_present(enforcer->nftables) ? "changed" : "deleted");
+        return ks_nftables_replace(enforcer->nftables, plan->guard, error);
+}
+
+/* Steering */
+
+static gboolean read_steering(KsEnforcer *enforcer, KsSteering *present, GError **error)
+{
+        g_array_set_size(present->rules, 0);
+        g_array_set_size(present->routes, 0);
+        return ks_rtnl_dump_rules(enforcer->rtnl, present->rules, error) &&
+               ks_rtnl_dump_routes(enforcer->rtnl, 0, KS_PROTOCOL, present->routes, error);
+}
+
+static gboolean has_rule(GArray *rules, const KsRule *rule)
+{
+        for (guint i = 0; i < rules->len; i++)
+                if (ks_rule_equal(&g_array_index(rules, KsRule, i), rule))
+                        return TRUE;
+        return FALSE;
+}
+
+static gboolean has_route(GArray *routes, const KsRoute *route)
+{
+        for (guint i = 0; i < routes->len; i++)
+                if (ks_route_equal(&g_array_index(routes, KsRoute, i), route))
+                        return TRUE;
+        return FALSE;
+}
+
+/* Whether the last plan explains the operation. What it doesn't explain was
+ * somebody else's doing. */
+static gboolean is_repair(const KsPlan *last, const KsOp *op, gboolean links_changed)
+{
+        switch (op->kind) {
+        case KS_OP_ADD_RULE:
+                return has_rule(last->rules, &op->rule);
+        case KS_OP_DELETE_RULE:
+                return !has_rule(last->rules, &op->rule);
+        case KS_OP_ADD_ROUTE:
+        case KS_OP_REPLACE_ROUTE:
+                /* The kernel itself takes a link's routes away when it goes down. */
+                return has_route(last->routes, &op->route) &&
+                       !(links_changed && op->route.type == RTN_UNICAST);
+        default:
+                return !has_route(last->routes, &op->route);
+        }
+}
+
+static char *describe_repair(const KsPlan *last, GArray *ops, gboolean links_changed)
+{
+        guint counts[KS_OP_DELETE_ROUTE + 1] = { 0 };
+        const KsOp *first = NULL;
+        g_autofree char *example = NULL;
+        guint total = 0;
+
+        for (guint i = 0; i < ops->len; i++) {
+                const KsOp *op = &g_array_index(ops, KsOp, i);
+
+                if (!is_repair(last, op, links_changed))
+                        continue;
+                counts[op->kind]++;
+                total++;
+                if (!first)
+                        first = op;
+        }
+        if (!first)
+                return NULL;
+        example = ks_op_to_string(first);
+        return g_strdup_printf(
+                "%u %s missing, %u %s too many: %s%s",
+                counts[KS_OP_ADD_RULE] + counts[KS_OP_ADD_ROUTE] + counts[KS_OP_REPLACE_ROUTE],
+                "rules and routes were", counts[KS_OP_DELETE_RULE] + counts[KS_OP_DELETE_ROUTE],
+                "were", example, total > 1 ? ", …" : "");
+}
+
+static gboolean raise_steering(KsEnforcer *enforcer, const KsPlan *plan, gboolean links_changed,
+                               KsRepair *repair, GError **error)
+{
+        const KsSteering wanted = { plan->rules, plan->routes };
+        g_auto(KsSteering) present = { 0 };
+        g_autoptr(GError) local = NULL;
+
+        steering_init(&present);
+        for (int i = 0; i < SETTLE_TRIES; i++) {
+                g_autoptr(GArray) ops = NULL;
+
+                if (!read_steering(enforcer, &present, error))
+                        return FALSE;
+                ops = ks_diff(&wanted, &present);
+                /* Read back as wanted: only this is success. */
+                if (ops->len == 0)
+                        return TRUE;
+                if (i == 0 && repair && enforcer->plan)
+                        repair->steering = describe_repair(enforcer->plan, ops, links_changed);
+                g_clear_error(&local);
+                ks_rtnl_apply(enforcer->rtnl, ops, &local);
+        }
+        if (local)
+                g_propagate_error(error, g_steal_pointer(&local));
+        else
+                g_set_error(error, KS_ERROR, KS_ERROR_KERNEL,
+                            "The kernel's routing rules do not stay as they are written: another "
+                            "program keeps changing them");
+        return FALSE;
+}
+
+gboolean ks_enforcer_raise(KsEnforcer *enforcer, const KsSettings *settings, KsPlan *plan,
+                           gboolean links_changed, KsRepair *repair, GError **error)
+{
+        g_autoptr(GError) guard_error = NULL;
+        gboolean guard = raise_guard(enforcer, plan, links_changed, repair, &guard_error);
+        gboolean was_raised = enforcer->guard_raised;
+        gboolean steering;
+
+        enforcer->guard_raised = guard;
+        g_free(enforcer->guard_problem);
+        enforcer->guard_problem = guard ? NULL : g_strdup(guard_error->message);
+        /* On the way up nothing else is begun. When up already, the other layer
+         * is all that is left, and kept. */
+        if (!guard && settings->guard_required && !was_raised && !enforcer->plan) {
+                g_propagate_error(error, g_steal_pointer(&guard_error));
+                ks_plan_free(plan);
+                return FALSE;
+        }
+        steering = raise_steering(enforcer, plan, links_changed, repair, error);
+        ks_plan_free(enforcer->plan);
+        enforcer->plan = plan;
+        if (steering && !guard && settings->guard_required) {
+                g_propagate_error(error, g_steal_pointer(&guard_error));
+                return FALSE;
+        }
+        return steering;
+}
+
+gboolean ks_enforcer_lower(KsEnforcer *enforcer, GError **error)
+{
+        g_auto(KsSteering) wanted = { 0 };
+        g_auto(KsSteering) present = { 0 };
+        g_autoptr(GError) local = NULL;
+        gboolean gone = FALSE;
+
+        steering_init(&wanted);
+        steering_init(&present);
+        g_clear_pointer(&enforcer->plan, ks_plan_free);
+        for (int i = 0; i < SETTLE_TRIES && !gone; i++) {
+                g_autoptr(GArray) ops = NULL;
+
+                g_clear_error(&local);
+                if (!read_steering(enforcer, &present, &local))
+                        break;
+                ops = ks_diff(&wanted, &present);
+                gone = ops->len == 0 || (ks_rtnl_apply(enforcer->rtnl, ops, &local) &&
+                                         read_steering(enforcer, &present, &local) &&
+                                         present.rules->len + present.routes->len == 0);
+        }
+        g_clear_pointer(&enforcer->guard_problem, g_free);
+        /* Without nftables there is no guard to take away. */
+        if (open_nftables(enforcer, NULL) && ks_nftables_is_present(enforcer->nftables) &&
+            !ks_nftables_remove(enforcer->nftables, local ? NULL : &local))
+                gone = FALSE;
+        enforcer->guard_raised = FALSE;
+        if (gone)
+                return TRUE;
+        if (!local)
+                g_set_error(&local, KS_ERROR, KS_ERROR_KERNEL,
+                            "The kernel's rules do not go away: another program keeps adding them");
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+}
+
+gboolean ks_enforcer_guard_is_intact(KsEnforcer *enforcer)
+{
+        return enforcer->guard_raised && ks_nftables_is_intact(enforcer->nftables);
+}
+
+const KsPlan *ks_enforcer_present_plan(const KsEnforcer *enforcer)
+{
+        return enforcer->plan;
+}
+
+const char *ks_enforcer_guard_state(const KsEnforcer *enforcer)
+{
+        if (enforcer->guard_raised)
+                return KS_GUARD_ACTIVE;
+        return enforcer->guard_problem ? KS_GUARD_UNAVAILABLE : KS_GUARD_ABSENT;
+}
+
+const char *ks_enforcer_guard_problem(const KsEnforcer *enforcer)
+{
+        return enforcer->guard_problem;
+}
+
+guint64 ks_enforcer_blocked(KsEnforcer *enforcer)
+{
+        guint64 packets = 0, bytes;
+
+        if (enforcer->guard_raised)
+                ks_nftables_blocked(enforcer->nftables, &packets, &bytes);
+        return packets;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernel and intent brought together: at the start, after a request, after an event. */
+
+#include <string.h>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "engine/engine-private.h"
+
+/* Links may come and go while the plan is carried out; then it is made anew. */
+#define PLAN_TRIES 5
+
+KsEngine *ks_engine_new(const char *state_directory, const KsSettingsDirs *dirs,
+                        const KsEngineEvents *events, GError **error)
+{
+        g_autoptr(KsEngine) engine = g_new0(KsEngine, 1);
+
+        engine->dirs = *dirs;
+        engine->deadline_fd = -1;
+        if (events)
+                engine->events = *events;
+        engine->store = ks_store_new(state_directory);
+        engine->settings = ks_settings_new();
+        engine->enforcer = ks_enforcer_new(error);
+        if (!engine->enforcer)
+                return NULL;
+        return g_steal_pointer(&engine);
+}
+
+void ks_engine_free(KsEngine *engine)
+{
+        if (!engine)
+                return;
+        ks_engine_unwatch(engine);
+        ks_store_free(engine->store);
+        ks_enforcer_free(engine->enforcer);
+        ks_settings_free(engine->settings);
+        ks_plan_free(engine->idle_plan);
+        g_free(engine->settings_problem);
+        g_free(engine->storage_problem);
+        g_free(engine->kernel_problem);
+        g_free(engine->table_problem);
+        g_free(engine);
+}
+
+static void tell_repair(KsEngine *engine, const char *layer, const char *what)
+{
+        if (!what)
+                return;
+        ks_log(LOG_WARNING, "Repaired the %s: %s", layer, what);
+        if (engine->events.repaired)
+                engine->events.repaired(layer, what, engine->events.userdata);
+}
+
+/* One attempt to bring the kernel to a plan made now. */
+static gboolean raise_once(KsEngine *engine, gboolean links_changed, GError **error)
+{
+        g_auto(KsRepair) repair = { 0 };
+        KsPlan *plan = ks_enforcer_plan(engine->enforcer, engine->settings, ks_engine_lan(engine),
+                                        error);
+        gboolean fine;
+
+        if (!plan)
+                return FALSE;
+        fine = ks_enforcer_raise(engine->enforcer, engine->settings, plan, links_changed, &repair,
+                                 error);
+        tell_repair(engine, KS_LAYER_GUARD, repair.guard);
+        tell_repair(engine, KS_LAYER_STEERING, repair.steering);
+        return fine;
+}
+
+static gboolean raise_plan(KsEngine *engine, guint changes, GError **error)
+{
+        gboolean links_changed = (changes & (KS_CHANGE_LINKS | KS_CHANGE_LOST)) != 0;
+
+        for (int i = 0; i < PLAN_TRIES; i++) {
+                g_autoptr(GError) local = NULL;
+
+                if (raise_once(engine, links_changed || i > 0, &local))
+                        return TRUE;
+                /* Another plan does not bring nftables back. */
+                if (i == PLAN_TRIES - 1 ||
+                    g_error_matches(local, KS_ERROR, KS_ERROR_GUARD_UNAVAILABLE)) {
+                        g_propagate_error(error, g_steal_pointer(&local));
+                        return FALSE;
+                }
+        }
+        return FALSE;
+}
+
+static void check_table(KsEngine *engine)
+{
+        g_autoptr(GError) local = NULL;
+
+        g_clear_pointer(&engine->table_problem, g_free);
+        if (!ks_enforcer_check_table(engine->enforcer, engine->settings->table, &local))
+                engine->table_problem = g_strdup(local->message);
+}
+
+void ks_engine_plan_idle(KsEngine *engine)
+{
+        g_clear_pointer(&engine->idle_plan, ks_plan_free);
+        engine->idle_plan = ks_enforcer_plan(engine->enforcer, engine->settings,
+                                             ks_engine_lan(engine), NULL);
+}
+
+gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GError **error)
+{
+        g_autoptr(GError) local = NULL;
+        gboolean fine;
+
+        if (engine->monitor)
+                ks_monitor_set_table(engine->monitor, engine->settings->table);
+        if (ks_intent_is_up(&engine->intent)) {
+                fine = raise_plan(engine, changes, &local);
+                if (changes & (KS_CHANGE_ROUTES | KS_CHANGE_LOST))
+                        check_table(engine);
+                g_clear_pointer(&engine->idle_plan, ks_plan_free);
+        } else {
+                fine = ks_enforcer_lower(engine->enforcer, &local);
+                g_clear_pointer(&engine->table_problem, g_free);
+                ks_engine_plan_idle(engine);
+        }
+        g_clear_pointer(&engine->kernel_problem, g_free);
+        if (fine) {
+                ks_engine_cancel_retry(engine);
+        } else {
+                engine->kernel_problem = g_strdup(local->message);
+                ks_log(LOG_ERR, "%s", local->message);
+                ks_engine_schedule_retry(engine);
+                g_propagate_error(error, g_steal_pointer(&local));
+        }
+        if (reason && fine)
+                ks_engine_update_state(engine, reason);
+        return fine;
+}
+
+static KsState compute_state(const KsEngine *engine)
+{
+        const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
+
+        if (!engine->intent.engaged)
+                return KS_OFF;
+        if (engine->intent.mode == KS_MODE_PAUSE)
+                return KS_PAUSED;
+        return plan && plan->protecting ? KS_PROTECTING : KS_BLOCKING;
+}
+
+void ks_engine_update_state(KsEngine *engine, const char *reason)
+{
+        KsState old = engine->state, new = compute_state(engine);
+
+        if (old != new) {
+                engine->state = new;
+                engine->since = ks_now().realtime;
+                ks_log(LOG_NOTICE, "State: %s (was %s, %s)", ks_state_to_string(new),
+                       ks_state_to_string(old), reason);
+                if (engine->events.state_changed)
+                        engine->events.state_changed(old, new, reason, engine->events.userdata);
+        }
+        if (engine->events.changed)
+                engine->events.changed(engine->events.userdata);
+}
+
+/* The start */
+
+/* A typing error must not weaken a service that is engaged: what was last found
+ * good is used until the files are right again. */
+static void load_settings(KsEngine *engine)
+{
+        g_autofree char *text = NULL, *good = NULL;
+        g_autoptr(GError) local = NULL;
+        KsSettings *settings = ks_settings_load(&engine->dirs, &text, &local);
+
+        if (settings) {
+                /* Without a copy the next start has only the files; worth a line. */
+                if (!ks_store_save_settings(engine->store, text, &local))
+                        ks_log(LOG_WARNING, "%s", local->message);
+        } else {
+                ks_log(LOG_ERR, "%s", local->message);
+                engine->settings_problem = g_strdup(local->message);
+                good = ks_store_load_settings(engine->store);
+                settings = good ? ks_settings_parse(good, "last good settings", NULL) : NULL;
+        }
+        if (!settings)
+                return;
+        ks_settings_free(engine->settings);
+        engine->settings = settings;
+}
+
+static void load_intent(KsEngine *engine)
+{
+        g_autoptr(GError) local = NULL;
+
+        if (!ks_store_load(engine->store, &engine->intent, &local)) {
+                ks_log(LOG_ERR, "%s", local->message);
+                engine->storage_problem = g_strdup(local->message);
+        }
+}
+
+gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
+{
+        g_autoptr(GError) local = NULL;
+        KsNow now = ks_now();
+        gboolean fine;
+
+        load_settings(engine);
+        load_intent(engine);
+        if (watch && !ks_engine_watch(engine, error))
+                return FALSE;
+        if (engine->intent.mode != KS_MODE_STEADY &&
+            ks_intent_remaining(&engine->intent, &now) == 0) {
+                ks_engine_deadline(engine);
+                fine = engine->kernel_problem == NULL;
+                if (!fine)
+                        g_set_error_literal(&local, KS_ERROR, KS_ERROR_KERNEL,
+                                            engine->kernel_problem);
+        } else {
+                fine = ks_engine_sync(engine, KS_CHANGE_LOST, "start", &local);
+                ks_engine_arm_deadline(engine);
+                ks_engine_update_state(engine, "start");
+        }
+        if (engine->intent.since)
+                engine->since = engine->intent.since;
+        if (fine || watch)
+                return TRUE; /* watching goes on trying */
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+}
+
+/* The report */
+
+void ks_report_clear(KsReport *report)
+{
+        g_clear_pointer(&report->degraded, g_ptr_array_unref);
+}
+
+static void add_problem(GPtrArray *problems, const char *sentence)
+{
+        for (guint i = 0; sentence && i < problems->len; i++)
+                if (g_str_equal(g_ptr_array_index(problems, i), sentence))
+                        return;
+        if (sentence)
+                g_ptr_array_add(problems, g_strdup(sentence));
+}
+
+void ks_engine_report(KsEngine *engine, KsReport *report)
+{
+        const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
+        KsNow now = ks_now();
+
+        if (!plan)
+                plan = engine->idle_plan;
+        *report = (KsReport){
+                .state = engine->state,
+                .lan = ks_engine_lan(engine),
+                .guard = ks_enforcer_guard_state(engine->enforcer),
+                .since = engine->since,
+                .remaining = ks_intent_remaining(&engine->intent, &now),
+                .trial = engine->intent.mode == KS_MODE_TRIAL,
+                .vpns = plan ? plan->vpns : NULL,
+                .degraded = g_ptr_array_new_with_free_func(g_free),
+        };
+        if (report->remaining)
+                report->deadline = now.realtime + report->remaining;
+        add_problem(report->degraded, engine->settings_problem);
+        add_problem(report->degraded, engine->storage_problem);
+        add_problem(report->degraded, engine->kernel_problem);
+        add_problem(report->degraded, engine->table_problem);
+        add_problem(report->degraded, ks_enforcer_guard_problem(engine->enforcer));
+        for (guint i = 0; plan && i < plan->problems->len; i++)
+                add_problem(report->degraded, g_ptr_array_index(plan->problems, i));
+}
+
+guint64 ks_engine_blocked(KsEngine *engine)
+{
+        return ks_enforcer_blocked(engine->enforcer);
+}

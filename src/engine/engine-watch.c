@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What wakes the engine: kernel events, the deadline, and another try after a failure. */
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "engine/engine-private.h"
+
+#define RETRY_FIRST_MSEC 100
+#define RETRY_MAX_MSEC 10000
+
+static gboolean is_of_interest(KsEngine *engine, guint changes)
+{
+        if (!ks_intent_is_up(&engine->intent))
+                return (changes & (KS_CHANGE_LINKS | KS_CHANGE_LOST)) != 0;
+        if (ks_engine_lan(engine) != KS_LAN_MODE_ALL)
+                changes &= ~(guint)KS_CHANGE_MAIN;
+        /* Most nftables events are about tables of others, or our own doing. */
+        if (changes == KS_CHANGE_NFTABLES && ks_enforcer_guard_is_intact(engine->enforcer))
+                return FALSE;
+        return changes != 0;
+}
+
+static gboolean on_event(gint fd, GIOCondition condition, gpointer userdata)
+{
+        KsEngine *engine = userdata;
+        guint changes = ks_monitor_drain(engine->monitor);
+
+        (void)fd;
+        (void)condition;
+        ks_engine_follow_disk(engine);
+        if (is_of_interest(engine, changes)) {
+                KsState before = engine->state;
+
+                if (ks_intent_is_up(&engine->intent))
+                        ks_engine_sync(engine, changes, NULL, NULL);
+                else
+                        ks_engine_plan_idle(engine);
+                ks_engine_update_state(engine, before == KS_PROTECTING ? "vpn-down" : "vpn-up");
+        }
+        return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_deadline(gint fd, GIOCondition condition, gpointer userdata)
+{
+        KsEngine *engine = userdata;
+        KsNow now = ks_now();
+        guint64 expirations;
+
+        (void)condition;
+        if (read(fd, &expirations, sizeof(expirations)) < 0)
+                return G_SOURCE_CONTINUE;
+        ks_engine_follow_disk(engine);
+        if (engine->intent.mode == KS_MODE_STEADY)
+                return G_SOURCE_CONTINUE;
+        if (ks_intent_remaining(&engine->intent, &now) > 0)
+                ks_engine_arm_deadline(engine);
+        else
+                ks_engine_deadline(engine);
+        return G_SOURCE_CONTINUE;
+}
+
+void ks_engine_arm_deadline(KsEngine *engine)
+{
+        KsNow now = ks_now();
+        struct itimerspec when = { 0 };
+
+        if (engine->deadline_fd < 0)
+                return;
+        /* CLOCK_BOOTTIME goes on while the machine sleeps, and nobody can set it. */
+        if (engine->intent.mode != KS_MODE_STEADY) {
+                guint64 at = now.boottime + ks_intent_remaining(&engine->intent, &now);
+
+                when.it_value.tv_sec = (time_t)(at / G_USEC_PER_SEC);
+                when.it_value.tv_nsec = (long)(at % G_USEC_PER_SEC) * 1000 + 1;
+        }
+        if (timerfd_settime(engine->deadline_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0)
+                ks_log(LOG_ERR, "Can't set the timer of the deadline: %s", g_strerror(errno));
+}
+
+static gboolean on_retry(gpointer userdata)
+{
+        KsEngine *engine = userdata;
+
+        engine->retry_source = 0;
+        ks_engine_follow_disk(engine);
+        ks_engine_sync(engine, KS_CHANGE_LOST, NULL, NULL);
+        ks_engine_update_state(engine, "start");
+        return G_SOURCE_REMOVE;
+}
+
+void ks_engine_schedule_retry(KsEngine *engine)
+{
+        if (!engine->monitor || engine->retry_source)
+                return;
+        engine->retry_delay = CLAMP(engine->retry_delay * 2, RETRY_FIRST_MSEC, RETRY_MAX_MSEC);
+        engine->retry_source = g_timeout_add(engine->retry_delay, on_retry, engine);
+}
+
+void ks_engine_cancel_retry(KsEngine *engine)
+{
+        engine->retry_delay = 0;
+        if (engine->retry_source)
+                g_source_remove(engine->retry_source);
+        engine->retry_source = 0;
+}
+
+gboolean ks_engine_watch(KsEngine *engine, GError **error)
+{
+        int fd;
+
+        engine->monitor = ks_monitor_new(ks_enforcer_port(engine->enforcer), error);
+        if (!engine->monitor)
+                return FALSE;
+        engine->deadline_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (engine->deadline_fd < 0) {
+                g_set_error(error, KS_ERROR, KS_ERROR_KERNEL, "Can't make a timer: %s",
+                            g_strerror(errno));
+                return FALSE;
+        }
+        engine->deadline_source = g_unix_fd_add(engine->deadline_fd, G_IO_IN, on_deadline, engine);
+        engine->route_source = g_unix_fd_add(ks_monitor_route_fd(engine->monitor),
+                                             G_IO_IN | G_IO_ERR, on_event, engine);
+        fd = ks_monitor_nftables_fd(engine->monitor);
+        if (fd >= 0)
+                engine->nftables_source = g_unix_fd_add(fd, G_IO_IN | G_IO_ERR, on_event, engine);
+        return TRUE;
+}
+
+void ks_engine_unwatch(KsEngine *engine)
+{
+        guint *sources[] = { &engine->route_source, &engine->nftables_source,
+                             &engine->deadline_source, &engine->retry_source };
+
+        for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
+                if (*sources[i])
+                        g_source_remove(*sources[i]);
+                *sources[i] = 0;
+        }
+        if (engine->deadline_fd >= 0)
+                close(engine->deadline_fd);
+        engine->deadline_fd = -1;
+        g_clear_pointer(&engine->monitor, ks_monitor_free);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What only a whole section, or all of them together, can get wrong; and sections to VPNs. */
+
+#include <string.h>
+
+#include "engine/settings-keys.h"
+
+static gboolean fail_draft(KsSettingsReader *reader, const KsVpnDraft *draft, const char *key,
+                           GError **error, const char *sentence)
+{
+        reader->file = draft->file;
+        reader->line = draft->line;
+        return ks_settings_fail(reader, key, error, "[VPN %s] %s", draft->vpn->name, sentence);
+}
+
+static gboolean protocol_has_ports(uint8_t protocol)
+{
+        return protocol == 0 || protocol == IPPROTO_UDP || protocol == IPPROTO_TCP ||
+               protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP;
+}
+
+/* A selector must not let strangers out. What an unprivileged program can't
+ * have: a mark (CAP_NET_ADMIN), another's uid. What any program can: an address
+ * (MUL-02-002), a port that is free. */
+static gboolean check_selector(KsSettingsReader *reader, const KsVpnDraft *draft, GError **error)
+{
+        const KsSelector *selector = &draft->selector;
+        gboolean has_endpoint = draft->endpoints->len > 0;
+        gboolean has_any = selector->has_mark || selector->has_uid || selector->source_first ||
+                           has_endpoint || selector->protocol;
+
+        if (!has_any && g_strcmp0(draft->vpn->kind, "wireguard") == 0)
+                return TRUE;
+        if (!selector->has_mark && !selector->has_uid)
+                return fail_draft(reader, draft, "Mark", error,
+                                  has_any ? "an address, a port or a protocol alone is too weak: "
+                                            "any program could use it to get out; add Mark= or "
+                                            "User="
+                                          : "says nothing about how the VPN's own packets are "
+                                            "recognised; add Mark=, or User= with Protocol= and "
+                                            "SourcePort=");
+        if (!selector->has_mark && selector->uid == 0 && !selector->source_first && !has_endpoint)
+                return fail_draft(reader, draft, "User", error,
+                                  "everything that root sends would pass; add SourcePort= or "
+                                  "Endpoint=");
+        if (selector->source_first && !protocol_has_ports(selector->protocol))
+                return fail_draft(reader, draft, "SourcePort", error, "the protocol has no ports");
+        for (guint i = 0; i < draft->endpoints->len; i++)
+                if (g_array_index(draft->endpoints, KsEndpoint, i).port &&
+                    !protocol_has_ports(selector->protocol))
+                        return fail_draft(reader, draft, "Endpoint", error,
+                                          "the protocol has no ports");
+        return TRUE;
+}
+
+static void add_selectors(KsVpnDraft *draft, uint8_t protocol)
+{
+        KsSelector selector = draft->selector;
+
+        selector.protocol = protocol;
+        if (draft->endpoints->len == 0)
+                g_array_append_val(draft->vpn->selectors, selector);
+        for (guint i = 0; i < draft->endpoints->len; i++) {
+                const KsEndpoint *endpoint = &g_array_index(draft->endpoints, KsEndpoint, i);
+
+                selector.remote = endpoint->address;
+                selector.remote_port = endpoint->port;
+                g_array_append_val(draft->vpn->selectors, selector);
+        }
+}
+
+static gboolean finish_draft(KsSettingsReader *reader, KsVpnDraft *draft, GError **error)
+{
+        const KsSelector *selector = &draft->selector;
+
+        if (!*draft->vpn->interface)
+                return fail_draft(reader, draft, "Interface", error, "lacks Interface=");
+        if (!check_selector(reader, draft, error))
+                return FALSE;
+        if (!selector->has_mark && !selector->has_uid)
+                return TRUE; /* kernel WireGuard tells the rest */
+        if (selector->protocol) {
+                add_selectors(draft, selector->protocol);
+        } else {
+                add_selectors(draft, IPPROTO_UDP);
+                add_selectors(draft, IPPROTO_TCP);
+        }
+        return TRUE;
+}
+
+static gboolean check_unique(KsSettingsReader *reader, guint i, GError **error)
+{
+        const KsVpnDraft *draft = g_ptr_array_index(reader->drafts, i);
+
+        for (guint j = 0; j < i; j++) {
+                const KsVpnDraft *other = g_ptr_array_index(reader->drafts, j);
+                g_autofree char *sentence = NULL;
+
+                if (!g_str_equal(draft->vpn->interface, other->vpn->interface))
+                        continue;
+                sentence = g_strdup_printf("has the interface %s, which [VPN %s] in %s:%u has "
+                                           "already; give each VPN an interface of its own",
+                                           draft->vpn->interface, other->vpn->name, other->file,
+                                           other->line);
+                return fail_draft(reader, draft, "Interface", error, sentence);
+        }
+        for (guint j = 0; j < reader->settings->host_interfaces->len; j++)
+                if (g_str_equal(draft->vpn->interface,
+                                g_ptr_array_index(reader->settings->host_interfaces, j)))
+                        return fail_draft(reader, draft, "Interface", error,
+                                          "names an interface that HostInterfaces= has too");
+        return TRUE;
+}
+
+KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error)
+{
+        for (guint i = 0; i < reader->drafts->len; i++) {
+                KsVpnDraft *draft = g_ptr_array_index(reader->drafts, i);
+
+                if (!finish_draft(reader, draft, error) || !check_unique(reader, i, error))
+                        return NULL;
+                g_ptr_array_add(reader->settings->vpns, g_steal_pointer(&draft->vpn));
+                /* The draft's name and interface are still compared with later ones. */
+                draft->vpn = ks_vpn_copy(g_ptr_array_index(reader->settings->vpns, i));
+        }
+        return g_steal_pointer(&reader->settings);
+}

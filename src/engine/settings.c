@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Settings files: which are read, in what order, line by line. */
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/error.h"
+#include "engine/settings-keys.h"
+#include "engine/settings.h"
+
+#define MAIN_FILE "killswitch.conf"
+#define DROP_IN_DIRECTORY "killswitch.conf.d"
+/* A settings file of any sane size is far below. */
+#define FILE_SIZE_MAX (1024 * 1024)
+
+static gboolean parse_section(KsSettingsReader *reader, const char *line, GError **error)
+{
+        size_t length = strlen(line);
+        g_autofree char *name = NULL;
+
+        if (line[length - 1] != ']')
+                return ks_settings_fail(reader, NULL, error, "the section '%s' lacks its ']'",
+                                        line);
+        name = g_strndup(line + 1, length - 2);
+        g_strstrip(name);
+        return ks_settings_enter_section(reader, name, error);
+}
+
+static gboolean parse_line(KsSettingsReader *reader, char *line, GError **error)
+{
+        char *equals;
+
+        g_strstrip(line);
+        if (!*line || *line == '#' || *line == ';')
+                return TRUE;
+        if (*line == '[')
+                return parse_section(reader, line, error);
+        equals = strchr(line, '=');
+        if (!equals)
+                return ks_settings_fail(reader, NULL, error,
+                                        "'%.60s' is neither a [section] nor KEY=VALUE", line);
+        *equals = '\0';
+        return ks_settings_take_key(reader, g_strchomp(line), g_strchug(equals + 1), error);
+}
+
+static gboolean parse_text(KsSettingsReader *reader, const char *text, GError **error)
+{
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+        ks_settings_begin_file(reader);
+        for (guint i = 0; lines[i]; i++) {
+                reader->line = i + 1;
+                if (!g_utf8_validate(lines[i], -1, NULL))
+                        return ks_settings_fail(reader, NULL, error, "the line is not UTF-8 text");
+                if (!parse_line(reader, lines[i], error))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean parse_file(KsSettingsReader *reader, const char *path, GString *whole,
+                           GError **error)
+{
+        g_autofree char *text = NULL;
+        g_autoptr(GError) local = NULL;
+        gsize length;
+
+        reader->file = path;
+        reader->line = 0;
+        if (!g_file_get_contents(path, &text, &length, &local))
+                return ks_settings_fail(reader, NULL, error, "can't be read: %s", local->message);
+        if (length > FILE_SIZE_MAX)
+                return ks_settings_fail(reader, NULL, error, "is larger than 1 MiB");
+        if (strlen(text) != length)
+                return ks_settings_fail(reader, NULL, error, "holds a NUL byte; it must be text");
+        if (!parse_text(reader, text, error))
+                return FALSE;
+        g_string_append_printf(whole, "%s\n", text);
+        return TRUE;
+}
+
+/* The drop-ins by file name; of one name the first directory's counts, and a
+ * link to /dev/null there masks it, as systemd.unit(5) has it. */
+static void collect_drop_ins(const char *directory, GHashTable *seen, GPtrArray *names)
+{
+        g_autofree char *path = g_build_filename(directory, DROP_IN_DIRECTORY, NULL);
+        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                if (!g_str_has_suffix(name, ".conf") || g_hash_table_contains(seen, name))
+                        continue;
+                g_hash_table_insert(seen, g_strdup(name), g_build_filename(path, name, NULL));
+                g_ptr_array_add(names, g_strdup(name));
+        }
+}
+
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static gboolean is_masked(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || st.st_size == 0);
+}
+
+static GPtrArray *find_files(const KsSettingsDirs *dirs)
+{
+        const char *directories[] = { dirs->etc, dirs->run, dirs->lib };
+        g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+        GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
+
+        for (guint i = 0; i < G_N_ELEMENTS(directories); i++) {
+                g_autofree char *path = NULL;
+
+                if (!directories[i])
+                        continue;
+                path = g_build_filename(directories[i], MAIN_FILE, NULL);
+                if (files->len == 0 && g_file_test(path, G_FILE_TEST_EXISTS))
+                        g_ptr_array_add(files, g_steal_pointer(&path));
+                collect_drop_ins(directories[i], seen, names);
+        }
+        g_ptr_array_sort(names, compare_names);
+        for (guint i = 0; i < names->len; i++)
+                g_ptr_array_add(files,
+                                g_strdup(g_hash_table_lookup(seen, g_ptr_array_index(names, i))));
+        return files;
+}
+
+KsSettings *ks_settings_load(const KsSettingsDirs *dirs, char **text, GError **error)
+{
+        g_autoptr(GPtrArray) files = find_files(dirs);
+        g_autoptr(KsSettingsReader) reader = ks_settings_reader_new();
+        GString *whole = g_string_new(NULL);
+        KsSettings *settings = NULL;
+        gboolean fine = TRUE;
+
+        for (guint i = 0; fine && i < files->len; i++)
+                if (!is_masked(g_ptr_array_index(files, i)))
+                        fine = parse_file(reader, g_ptr_array_index(files, i), whole, error);
+        if (fine)
+                settings = ks_settings_finish(reader, error);
+        if (settings && text)
+                *text = g_string_free(whole, FALSE);
+        else
+                g_string_free(whole, TRUE);
+        return settings;
+}
+
+KsSettings *ks_settings_parse(const char *text, const char *name, GError **error)
+{
+        g_autoptr(KsSettingsReader) reader = ks_settings_reader_new();
+
+        reader->file = name;
+        if (!parse_text(reader, text, error))
+                return NULL;
+        return ks_settings_finish(reader, error);
+}
