@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The D-Bus object: every method reads, checks, authorizes, checks again, executes, replies. */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/error.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "service/authority.h"
+#include "service/manager.h"
+#include "service/report.h"
+
+struct KsManager {
+        sd_bus *bus;
+        KsEngine *engine;
+        KsAuthority *authority;
+        GPtrArray *digests; /* of the properties as last signalled */
+};
+
+/* Every method that changes something, with the action it takes. A method that
+ * is not in here is refused. */
+static const struct MethodEntry {
+        const char *member;
+        KsVerb verb;
+        const char *action;
+} methods[] = {
+        { "Engage", KS_VERB_ENGAGE, KS_ACTION_ENGAGE },
+        { "EngageTrial", KS_VERB_TRIAL, KS_ACTION_ENGAGE },
+        { "Confirm", KS_VERB_CONFIRM, KS_ACTION_ENGAGE },
+        { "Resume", KS_VERB_RESUME, KS_ACTION_ENGAGE },
+        { "Release", KS_VERB_RELEASE, KS_ACTION_RELEASE },
+        { "Pause", KS_VERB_PAUSE, KS_ACTION_RELEASE },
+        { "SetLan", KS_VERB_SET_LAN, KS_ACTION_CONFIGURE },
+        { "Reload", KS_VERB_RELOAD, KS_ACTION_CONFIGURE },
+};
+
+static const struct MethodEntry *find_method(const char *member)
+{
+        for (guint i = 0; i < G_N_ELEMENTS(methods); i++)
+                if (g_strcmp0(methods[i].member, member) == 0)
+                        return &methods[i];
+        return NULL;
+}
+
+/* A call on its way through authorization. */
+typedef struct Call {
+        KsManager *manager;
+        KsRequest request;
+} Call;
+
+static int reply_error(sd_bus_message *message, const GError *error)
+{
+        sd_bus_error reply = SD_BUS_ERROR_NULL;
+        const char *name = error->domain == KS_ERROR ? ks_error_to_name(error->code)
+                                                     : SD_BUS_ERROR_FAILED;
+        int r;
+
+        sd_bus_error_set(&reply, name, error->message);
+        r = sd_bus_reply_method_error(message, &reply);
+        sd_bus_error_free(&reply);
+        return r;
+}
+
+static void on_verdict(sd_bus_message *message, const sd_bus_error *refusal, gpointer userdata)
+{
+        g_autofree Call *call = userdata;
+        g_autoptr(GError) error = NULL;
+        gboolean nothing_to_do = FALSE;
+
+        if (refusal) {
+                sd_bus_reply_method_error(message, refusal);
+                return;
+        }
+        /* The prompt took its time; the world may be another. */
+        if (ks_engine_check(call->manager->engine, &call->request, &nothing_to_do, &error) &&
+            (nothing_to_do || ks_engine_execute(call->manager->engine, &call->request, &error)))
+                sd_bus_reply_method_return(message, NULL);
+        else
+                reply_error(message, error);
+}
+
+static int read_request(sd_bus_message *message, KsVerb verb, KsRequest *request, GError **error)
+{
+        const char *lan;
+        int r = 0;
+
+        *request = (KsRequest){ .verb = verb };
+        /* Handled anew after a wait, a message has been read before. */
+        sd_bus_message_rewind(message, true);
+        if (verb == KS_VERB_TRIAL || verb == KS_VERB_PAUSE)
+                r = sd_bus_message_read(message, "t", &request->duration);
+        if (verb != KS_VERB_SET_LAN)
+                return r;
+        r = sd_bus_message_read(message, "s", &lan);
+        if (r >= 0 && !ks_lan_from_string(lan, &request->lan))
+                g_set_error(error, KS_ERROR, KS_ERROR_INVALID_ARGUMENT,
+                            "'%.40s' is none of private, none, all", lan);
+        return r;
+}
+
+static int handle(KsManager *manager, sd_bus_message *message, sd_bus_error *bus_error)
+{
+        const struct MethodEntry *method = find_method(sd_bus_message_get_member(message));
+        g_autoptr(GError) error = NULL;
+        gboolean nothing_to_do = FALSE;
+        KsRequest request;
+        Call *call;
+        int r;
+
+        if (!method)
+                return sd_bus_error_set(bus_error, SD_BUS_ERROR_ACCESS_DENIED,
+                                        "No action is known for this method");
+        r = read_request(message, method->verb, &request, &error);
+        if (r < 0)
+                return r;
+        if (error || !ks_engine_check(manager->engine, &request, &nothing_to_do, &error))
+                return reply_error(message, error);
+        if (nothing_to_do)
+                return sd_bus_reply_method_return(message, NULL);
+        call = g_new(Call, 1);
+        *call = (Call){ manager, request };
+        r = ks_authority_check(manager->authority, message, method->action, on_verdict, call,
+                               g_free, bus_error);
+        return r < 0 ? r : 1;
+}
+
+static int on_method(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        return handle(userdata, message, error);
+}
+
+static void on_again(sd_bus_message *message, gpointer userdata)
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = handle(userdata, message, &error);
+
+        if (r < 0)
+                sd_bus_reply_method_errno(message, r, &error);
+        sd_bus_error_free(&error);
+}
+
+static int on_get_state(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        KsManager *manager = userdata;
+        g_auto(KsReport) report = { 0 };
+        sd_bus_message *reply = NULL;
+        int r = sd_bus_message_new_method_return(message, &reply);
+
+        (void)error;
+        if (r < 0)
+                return r;
+        ks_engine_report(manager->engine, &report);
+        r = ks_report_append_state(reply, &report, ks_engine_blocked(manager->engine));
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        sd_bus_message_unref(reply);
+        return r < 0 ? r : 1;
+}
+
+static int on_property(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        KsManager *manager = userdata;
+        g_auto(KsReport) report = { 0 };
+
+        (void)bus;
+        (void)path;
+        (void)interface;
+        (void)error;
+        if (g_str_equal(property, KS_KEY_BLOCKED))
+                return sd_bus_message_append(reply, "t", ks_engine_blocked(manager->engine));
+        ks_engine_report(manager->engine, &report);
+        return ks_report_append_property(reply, &report, property);
+}
+
+/* Everybody may call: the bus policy says so, and polkit decides. */
+#define OPEN SD_BUS_VTABLE_UNPRIVILEGED
+#define PROPERTY(name, type, flags) SD_BUS_PROPERTY(name, type, on_property, 0, flags)
+
+static const sd_bus_vtable vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Engage", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("GetState", SD_BUS_NO_ARGS,
+                                SD_BUS_RESULT("s", state, "a{sv}", details), on_get_state, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("EngageTrial", SD_BUS_ARGS("t", duration), SD_BUS_NO_RESULT,
+                                on_method, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("Confirm", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("Pause", SD_BUS_ARGS("t", duration), SD_BUS_NO_RESULT, on_method,
+                                OPEN),
+        SD_BUS_METHOD_WITH_ARGS("Resume", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("SetLan", SD_BUS_ARGS("s", lan), SD_BUS_NO_RESULT, on_method, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
+        SD_BUS_SIGNAL_WITH_NAMES("StateChanged", "sss",
+                                 SD_BUS_PARAM(old) SD_BUS_PARAM(new) SD_BUS_PARAM(reason), 0),
+        SD_BUS_SIGNAL_WITH_NAMES("Repaired", "ss", SD_BUS_PARAM(layer) SD_BUS_PARAM(what), 0),
+        PROPERTY(KS_KEY_STATE, "s", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_ENGAGED, "b", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_LAN, "s", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_VPNS, "aa{sv}", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_SINCE, "t", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_DEADLINE, "t", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_TRIAL, "b", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_GUARD, "s", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_DEGRADED, "as", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        PROPERTY(KS_KEY_BLOCKED, "t", 0),
+        PROPERTY(KS_KEY_VERSION, "s", SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_VTABLE_END,
+};
+
+KsManager *ks_manager_new(void)
+{
+        return g_new0(KsManager, 1);
+}
+
+void ks_manager_free(KsManager *manager)
+{
+        if (!manager)
+                return;
+        ks_authority_free(manager->authority);
+        if (manager->digests)
+                g_ptr_array_unref(manager->digests);
+        sd_bus_unref(manager->bus);
+        g_free(manager);
+}
+
+void ks_manager_set_engine(KsManager *manager, KsEngine *engine)
+{
+        manager->engine = engine;
+}
+
+static void on_state_changed(KsState old, KsState new, const char *reason, void *userdata)
+{
+        KsManager *manager = userdata;
+
+        if (manager->bus)
+                sd_bus_emit_signal(manager->bus, KS_OBJECT_PATH, KS_INTERFACE, "StateChanged",
+                                   "sss", ks_state_to_string(old), ks_state_to_string(new), reason);
+}
+
+static void on_repaired(const char *layer, const char *what, void *userdata)
+{
+        KsManager *manager = userdata;
+
+        if (manager->bus)
+                sd_bus_emit_signal(manager->bus, KS_OBJECT_PATH, KS_INTERFACE, "Repaired", "ss",
+                                   layer, what);
+}
+
+/* Tells of the properties that are not what they were. */
+static void on_changed(void *userdata)
+{
+        KsManager *manager = userdata;
+        g_auto(KsReport) report = { 0 };
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+        GPtrArray *fresh;
+
+        if (!manager->bus)
+                return;
+        ks_engine_report(manager->engine, &report);
+        fresh = ks_report_digests(&report);
+        for (guint i = 0; manager->digests && i < fresh->len; i++)
+                if (!g_str_equal(g_ptr_array_index(fresh, i),
+                                 g_ptr_array_index(manager->digests, i)))
+                        g_ptr_array_add(names, (gpointer)ks_report_signalling[i]);
+        g_clear_pointer(&manager->digests, g_ptr_array_unref);
+        manager->digests = fresh;
+        if (names->len == 0)
+                return;
+        g_ptr_array_add(names, NULL);
+        sd_bus_emit_properties_changed_strv(manager->bus, KS_OBJECT_PATH, KS_INTERFACE,
+                                            (char **)names->pdata);
+}
+
+KsEngineEvents ks_manager_events(KsManager *manager)
+{
+        return (KsEngineEvents){
+                .state_changed = on_state_changed,
+                .repaired = on_repaired,
+                .changed = on_changed,
+                .userdata = manager,
+        };
+}
+
+int ks_manager_attach(KsManager *manager, sd_bus *bus)
+{
+        int r = sd_bus_add_object_vtable(bus, NULL, KS_OBJECT_PATH, KS_INTERFACE, vtable, manager);
+
+        if (r < 0)
+                return r;
+        manager->bus = sd_bus_ref(bus);
+        manager->authority = ks_authority_new(bus, on_again, manager);
+        on_changed(manager);
+        return sd_bus_request_name(bus, KS_BUS_NAME, 0);
+}
