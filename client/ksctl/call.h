@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Calls of the service. Whatever fails is reported here, so that a verb only hands on the status.
+ */
+
+#include "client/common/state.h"
+#include "client/ksctl/ksctl.h"
+
+/**
+ * call_connect() - connect to the bus that the command line asks for
+ * @ctl: the run; does nothing when it is connected already
+ *
+ * Returns: STATUS_DONE, or what the program has to end with.
+ */
+ExitStatus call_connect(Ksctl *ctl);
+
+/**
+ * call_get_state() - ask for the state
+ * @ctl: the run; connected if need be
+ * @ret: (transfer full): the answer, of signature "sa{sv}"
+ *
+ * Returns: STATUS_DONE, or what the program has to end with.
+ */
+ExitStatus call_get_state(Ksctl *ctl, sd_bus_message **ret);
+
+/**
+ * call_read_state() - ask for the state, and take it apart
+ * @ctl: the run; connected if need be
+ * @ret: (transfer full): the state
+ *
+ * Returns: STATUS_DONE, or what the program has to end with.
+ */
+ExitStatus call_read_state(Ksctl *ctl, KsState **ret);
+
+/**
+ * call_change() - call a method that may need authorization, and wait as long as it takes
+ * @ctl: the run; connected if need be
+ * @doing: what it is for, as in "Cannot …"
+ * @method: the method
+ * @types: D-Bus signature of the arguments; NULL for none
+ *
+ * Ends the process by the signal when the user interrupts it.
+ *
+ * Returns: STATUS_DONE, or what the program has to end with.
+ */
+ExitStatus call_change(Ksctl *ctl, const char *doing, const char *method, const char *types, ...);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Every error goes to standard error, with a remedy. */
+
+#include "client/ksctl/ksctl.h"
+
+/**
+ * report() - print a sentence to standard error
+ * @format: printf format; the result is made safe for a terminal and wrapped
+ */
+void report(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/**
+ * report_usage() - print what is wrong with the command line
+ * @format: printf format of a sentence
+ *
+ * Returns: STATUS_USAGE.
+ */
+ExitStatus report_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/**
+ * report_connection() - say why there is no way to the bus, and what to do
+ * @ctl: the run
+ * @r: the negative errno
+ *
+ * Returns: STATUS_UNAVAILABLE.
+ */
+ExitStatus report_connection(const Ksctl *ctl, int r);
+
+/**
+ * report_failure() - say why a call failed, and what to do
+ * @ctl: the run
+ * @doing: what it was for, as in "Cannot …"
+ * @error: the error that came back; may be unset
+ * @r: the negative errno of the call
+ *
+ * Returns: the exit status that belongs to it.
+ */
+ExitStatus report_failure(const Ksctl *ctl, const char *doing, const sd_bus_error *error, int r);
+
+/**
+ * report_bad_answer() - say that the service's answer can't be understood
+ * @r: the negative errno from reading it
+ *
+ * Returns: STATUS_FAILED.
+ */
+ExitStatus report_bad_answer(int r);

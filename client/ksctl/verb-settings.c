@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ksctl lan, reload: what applies while engaged. */
+
+#include <stdio.h>
+
+#include "client/common/text.h"
+#include "client/common/words.h"
+#include "client/ksctl/call.h"
+#include "client/ksctl/output.h"
+#include "client/ksctl/report.h"
+#include "client/ksctl/suggest.h"
+#include "common/names.h"
+
+static const char *const lan_words[] = { KS_LAN_PRIVATE, KS_LAN_NONE, KS_LAN_ALL };
+
+static bool is_lan_word(const char *word)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(lan_words); i++)
+                if (g_str_equal(lan_words[i], word))
+                        return true;
+        return false;
+}
+
+static ExitStatus print_lan(Ksctl *ctl)
+{
+        g_autoptr(KsState) state = NULL;
+        ExitStatus status = call_read_state(ctl, &state);
+
+        if (status != STATUS_DONE || ctl->quiet)
+                return status;
+
+        if (ctl->json != JSON_MODE_OFF) {
+                json_auto_t *object = json_pack("{s:s}", KS_KEY_LAN, state->lan);
+
+                output_json(ctl->json, object);
+        } else {
+                g_autofree char *word = ks_text_sanitise(state->lan);
+
+                puts(word);
+        }
+        return STATUS_DONE;
+}
+
+ExitStatus verb_lan(Ksctl *ctl)
+{
+        const char *lan = ctl->arguments[0];
+        ExitStatus status;
+
+        if (!lan)
+                return print_lan(ctl);
+        if (!is_lan_word(lan)) {
+                const char *nearest = suggest_nearest(lan, lan_words, G_N_ELEMENTS(lan_words));
+
+                if (nearest)
+                        return report_usage("'%s' isn't a LAN setting. Did you mean '%s'?", lan,
+                                            nearest);
+                return report_usage("'%s' isn't a LAN setting; those are private, none and all.",
+                                    lan);
+        }
+
+        status = call_change(ctl, "change the LAN setting", "SetLan", "s", lan);
+        if (status != STATUS_DONE)
+                return status;
+        if (ctl->json != JSON_MODE_OFF)
+                return print_lan(ctl);
+        if (!ctl->quiet) {
+                g_autofree char *words = ks_words_lan(lan);
+                g_autofree char *text = g_strdup_printf("While engaged, %s.", words);
+
+                output_sentence(COLOUR_NONE, text);
+        }
+        return STATUS_DONE;
+}
+
+ExitStatus verb_reload(Ksctl *ctl)
+{
+        ExitStatus status = call_change(ctl, "read the settings again", "Reload", NULL);
+
+        if (status == STATUS_DONE && !ctl->quiet && ctl->json == JSON_MODE_OFF)
+                output_sentence(COLOUR_NONE, "The settings have been read again and are in force.");
+        return status;
+}
