@@ -4,7 +4,7 @@
 #include "common/error.h"
 #include "common/names.h"
 
-G_DEFINE_QUARK(ks - error - quark, ks_error)
+G_DEFINE_QUARK(ks_error, ks_error)
 
 static const char *const error_names[_KS_ERROR_MAX] = {
         [KS_ERROR_INVALID_ARGUMENT] = KS_ERROR_PREFIX "InvalidArgument",

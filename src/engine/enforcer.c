@@ -22,6 +22,7 @@ struct KsEnforcer {
         KsNftables *nftables;  /* NULL until needed, and while unavailable */
         KsPlan *plan;          /* what the kernel was brought to */
         gboolean guard_raised; /* its guard is in place */
+        gboolean settled;      /* it was read back as written: differences are others' doing */
         char *guard_problem;
 };
 
@@ -266,7 +267,7 @@ static gboolean raise_steering(KsEnforcer *enforcer, const KsPlan *plan, gboolea
                 /* Read back as wanted: only this is success. */
                 if (ops->len == 0)
                         return TRUE;
-                if (i == 0 && repair && enforcer->plan)
+                if (i == 0 && repair)
                         repair->steering = describe_repair(enforcer->plan, ops, links_changed);
                 g_clear_error(&local);
                 ks_rtnl_apply(enforcer->rtnl, ops, &local);
@@ -298,7 +299,9 @@ gboolean ks_enforcer_raise(KsEnforcer *enforcer, const KsSettings *settings, KsP
                 ks_plan_free(plan);
                 return FALSE;
         }
-        steering = raise_steering(enforcer, plan, links_changed, repair, error);
+        steering = raise_steering(enforcer, plan, links_changed, enforcer->settled ? repair : NULL,
+                                  error);
+        enforcer->settled = steering;
         ks_plan_free(enforcer->plan);
         enforcer->plan = plan;
         if (steering && !guard && settings->guard_required) {
@@ -318,6 +321,7 @@ gboolean ks_enforcer_lower(KsEnforcer *enforcer, GError **error)
         steering_init(&wanted);
         steering_init(&present);
         g_clear_pointer(&enforcer->plan, ks_plan_free);
+        enforcer->settled = FALSE;
         for (int i = 0; i < SETTLE_TRIES && !gone; i++) {
                 g_autoptr(GArray) ops = NULL;
 

@@ -5,12 +5,15 @@
 
 #include "engine/settings-keys.h"
 
+/* Points at the key where it stands, or at the section when it isn't there. */
 static gboolean fail_draft(KsSettingsReader *reader, const KsVpnDraft *draft, const char *key,
                            GError **error, const char *sentence)
 {
         reader->file = draft->file;
         reader->line = draft->line;
-        return ks_settings_fail(reader, key, error, "[VPN %s] %s", draft->vpn->name, sentence);
+        reader->place = key ? g_hash_table_lookup(draft->places, key) : NULL;
+        return ks_settings_fail(reader, reader->place ? key : NULL, error, "[VPN %s] %s",
+                                draft->vpn->name, sentence);
 }
 
 static gboolean protocol_has_ports(uint8_t protocol)
@@ -32,7 +35,7 @@ static gboolean check_selector(KsSettingsReader *reader, const KsVpnDraft *draft
         if (!has_any && g_strcmp0(draft->vpn->kind, "wireguard") == 0)
                 return TRUE;
         if (!selector->has_mark && !selector->has_uid)
-                return fail_draft(reader, draft, "Mark", error,
+                return fail_draft(reader, draft, NULL, error,
                                   has_any ? "an address, a port or a protocol alone is too weak: "
                                             "any program could use it to get out; add Mark= or "
                                             "User="

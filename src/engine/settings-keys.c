@@ -23,6 +23,7 @@ static void draft_free(KsVpnDraft *draft)
         ks_vpn_free(draft->vpn);
         g_free(draft->file);
         g_array_unref(draft->endpoints);
+        g_hash_table_unref(draft->places);
         g_free(draft);
 }
 
@@ -55,8 +56,11 @@ gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **er
         va_start(ap, format);
         sentence = g_strdup_vprintf(format, ap);
         va_end(ap);
-        place = reader->line ? g_strdup_printf("%s:%u", reader->file, reader->line)
-                             : g_strdup(reader->file);
+        if (reader->place)
+                place = g_strdup(reader->place);
+        else
+                place = reader->line ? g_strdup_printf("%s:%u", reader->file, reader->line)
+                                     : g_strdup(reader->file);
         g_set_error(error, KS_ERROR, KS_ERROR_SETTINGS, "%s: %s%s%s", place, key ? key : "",
                     key ? ": " : "", sentence);
         return FALSE;
@@ -94,6 +98,7 @@ static KsVpnDraft *new_draft(KsSettingsReader *reader, const char *name)
         draft->file = g_strdup(reader->file);
         draft->line = reader->line;
         draft->endpoints = g_array_new(FALSE, TRUE, sizeof(KsEndpoint));
+        draft->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         g_ptr_array_add(reader->drafts, draft);
         return draft;
 }
@@ -515,5 +520,8 @@ gboolean ks_settings_take_key(KsSettingsReader *reader, const char *name, const 
         place = g_strdup_printf("%s/%s", reader->draft ? reader->draft->vpn->name : "", name);
         if (!g_hash_table_add(reader->seen, g_steal_pointer(&place)) && !key->is_list)
                 return ks_settings_fail(reader, name, error, "is given twice in this section");
+        if (reader->draft)
+                g_hash_table_replace(reader->draft->places, g_strdup(name),
+                                     g_strdup_printf("%s:%u", reader->file, reader->line));
         return key->take(reader, name, value, error);
 }

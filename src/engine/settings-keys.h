@@ -12,13 +12,15 @@ typedef struct KsVpnDraft {
         char *file; /* where the section began */
         guint line;
         KsSelector selector;
-        GArray *endpoints; /* of KsEndpoint */
+        GArray *endpoints;  /* of KsEndpoint */
+        GHashTable *places; /* key -> "FILE:LINE" where it was last given */
 } KsVpnDraft;
 
 /* The place in the files, and what has been read. */
 typedef struct KsSettingsReader {
         const char *file;
         guint line;
+        const char *place; /* instead of file and line, "FILE:LINE"; NULL: those */
         gboolean in_section;
         KsVpnDraft *draft; /* of the present [VPN] section; NULL in [Killswitch] */
         KsSettings *settings;

@@ -15,7 +15,8 @@ struct KsAuthority {
         sd_bus *bus;
         KsAuthorityAgain again;
         gpointer again_userdata;
-        GHashTable *pending; /* sender -> Check, borrowed */
+        PolkitAuthority *polkit; /* kept: it must outlive a check that is being cancelled */
+        GHashTable *pending;     /* sender -> Check, borrowed */
 };
 
 typedef struct Check {
@@ -131,30 +132,37 @@ static void on_polkit(GObject *source, GAsyncResult *async, gpointer userdata)
         check_unref(check);
 }
 
-static void on_authority(GObject *source, GAsyncResult *async, gpointer userdata)
+static void ask_polkit(Check *check, PolkitAuthority *polkit)
 {
-        Check *check = userdata;
-        g_autoptr(GError) error = NULL;
-        g_autoptr(PolkitAuthority) polkit = polkit_authority_get_finish(async, &error);
-        g_autoptr(PolkitSubject) subject = NULL;
         PolkitCheckAuthorizationFlags flags = POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE;
+        g_autoptr(PolkitSubject) subject = NULL;
 
-        (void)source;
-        if (check->decided || !polkit) {
-                if (!check->decided) {
-                        ks_log(LOG_WARNING, "polkit can't be reached: %s", error->message);
-                        check->polkit_failed = TRUE;
-                        decide_without_polkit(check);
-                }
-                check_unref(check);
-                return;
-        }
         if (sd_bus_message_get_allow_interactive_authorization(check->message) > 0)
                 flags |= POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION;
         /* The unique name stands for one connection; a pid could be another's by now. */
         subject = polkit_system_bus_name_new(sd_bus_message_get_sender(check->message));
         polkit_authority_check_authorization(polkit, subject, check->action, NULL, flags,
                                              check->cancellable, on_polkit, check);
+}
+
+static void on_authority(GObject *source, GAsyncResult *async, gpointer userdata)
+{
+        Check *check = userdata;
+        g_autoptr(GError) error = NULL;
+        g_autoptr(PolkitAuthority) polkit = polkit_authority_get_finish(async, &error);
+
+        (void)source;
+        if (check->decided) {
+                check_unref(check);
+        } else if (polkit) {
+                g_set_object(&check->authority->polkit, polkit);
+                ask_polkit(check, polkit);
+        } else {
+                ks_log(LOG_WARNING, "polkit can't be reached: %s", error->message);
+                check->polkit_failed = TRUE;
+                decide_without_polkit(check);
+                check_unref(check);
+        }
 }
 
 static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -209,6 +217,7 @@ void ks_authority_free(KsAuthority *authority)
                 ((Check *)value)->authority = NULL;
                 check_close(value);
         }
+        g_clear_object(&authority->polkit);
         g_hash_table_unref(authority->pending);
         sd_bus_unref(authority->bus);
         g_free(authority);
@@ -265,6 +274,9 @@ int ks_authority_check(KsAuthority *authority, sd_bus_message *message, const ch
                 check_unref(check);
                 return sd_bus_error_set_errno(error, r);
         }
-        polkit_authority_get_async(check->cancellable, on_authority, check);
+        if (authority->polkit)
+                ask_polkit(check, authority->polkit);
+        else
+                polkit_authority_get_async(check->cancellable, on_authority, check);
         return 0;
 }
