@@ -3,6 +3,7 @@
 
 #include "client/ksctl/report.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,6 +158,10 @@ ExitStatus report_failure(const Ksctl *ctl, const char *doing, const sd_bus_erro
         const char *message = error->message && *error->message ? error->message
                               : error->name                     ? error->name
                                                                 : g_strerror(-r);
+
+        /* libsystemd lets every open call fail with "no reply" when the connection breaks. */
+        if (ctl->bus && sd_bus_is_open(ctl->bus) == 0)
+                return report_connection(ctl, -ECONNRESET);
 
         switch (ks_failure_classify(error, r)) {
         case KS_FAILURE_BUS:

@@ -75,9 +75,8 @@ static Answer warn_over_ssh(const Ksctl *ctl)
 {
         g_autofree char *duration = ks_duration_format(KS_TRIAL_DEFAULT_USEC);
 
-        report("This looks like an SSH session. Engaging the kill switch may cut it, unless it "
-               "comes "
-               "through the VPN or from the LAN.");
+        report("You are connected by SSH. Engaging the kill switch may cut that connection, unless "
+               "it comes through the VPN or from the LAN.");
         report("'ksctl on --trial' lets go again after %s, unless 'ksctl confirm' follows.",
                duration);
 

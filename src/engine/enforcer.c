@@ -137,7 +137,7 @@ gboolean ks_enforcer_check_table(KsEnforcer *enforcer, guint32 table, GError **e
 
                 if (route->origin == KS_PROTOCOL || ++foreign > NAMED_MAX)
                         continue;
-                text = ks_route_to_string(route);
+                text = ks_rtnl_describe_route(route);
                 g_string_append_printf(named, "%s'%s'", named->len ? ", " : "", text);
         }
         if (foreign == 0)
@@ -242,12 +242,14 @@ static char *describe_repair(const KsPlan *last, GArray *ops, gboolean links_cha
         }
         if (!first)
                 return NULL;
-        example = ks_op_to_string(first);
-        return g_strdup_printf(
-                "%u %s missing, %u %s too many: %s%s",
-                counts[KS_OP_ADD_RULE] + counts[KS_OP_ADD_ROUTE] + counts[KS_OP_REPLACE_ROUTE],
-                "rules and routes were", counts[KS_OP_DELETE_RULE] + counts[KS_OP_DELETE_ROUTE],
-                "were", example, total > 1 ? ", …" : "");
+        example = ks_rtnl_describe_op(first);
+        if (total == 1)
+                return g_strdup_printf("had to %s", example);
+        return g_strdup_printf("had to add %u rules and %u routes, to delete %u rules and %u "
+                               "routes: %s, …",
+                               counts[KS_OP_ADD_RULE],
+                               counts[KS_OP_ADD_ROUTE] + counts[KS_OP_REPLACE_ROUTE],
+                               counts[KS_OP_DELETE_RULE], counts[KS_OP_DELETE_ROUTE], example);
 }
 
 static gboolean raise_steering(KsEnforcer *enforcer, const KsPlan *plan, gboolean links_changed,

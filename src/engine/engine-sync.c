@@ -245,6 +245,15 @@ static void add_problem(GPtrArray *problems, const char *sentence)
                 g_ptr_array_add(problems, g_strdup(sentence));
 }
 
+/* The deadline as it was computed once, unless the clock has been set since. */
+static guint64 deadline_in_realtime(const KsEngine *engine, const KsNow *now, guint64 remaining)
+{
+        guint64 fresh = now->realtime + remaining, kept = engine->intent.deadline_realtime;
+        guint64 apart = fresh > kept ? fresh - kept : kept - fresh;
+
+        return apart < G_USEC_PER_SEC ? kept : fresh;
+}
+
 void ks_engine_report(KsEngine *engine, KsReport *report)
 {
         const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
@@ -263,7 +272,7 @@ void ks_engine_report(KsEngine *engine, KsReport *report)
                 .degraded = g_ptr_array_new_with_free_func(g_free),
         };
         if (report->remaining)
-                report->deadline = now.realtime + report->remaining;
+                report->deadline = deadline_in_realtime(engine, &now, report->remaining);
         add_problem(report->degraded, engine->settings_problem);
         add_problem(report->degraded, engine->storage_problem);
         add_problem(report->degraded, engine->kernel_problem);

@@ -216,7 +216,9 @@ static gboolean reload(KsEngine *engine, GError **error)
         }
         engine->settings = fresh;
         forget_lan(engine);
-        if (!ks_engine_sync(engine, KS_CHANGE_LOST, "settings", error)) {
+        if (!ks_intent_is_up(&engine->intent)) {
+                ks_engine_plan_idle(engine);
+        } else if (!ks_engine_sync(engine, KS_CHANGE_LOST, "settings", error)) {
                 engine->settings = old;
                 ks_settings_free(fresh);
                 put_back(engine, &was);

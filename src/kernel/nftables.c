@@ -108,7 +108,11 @@ static gboolean run(KsNftables *nftables, const char *command, GError **error)
                 g_autofree char *first = g_strndup(words, strcspn(words, "\n"));
 
                 g_set_error(error, KS_ERROR, KS_ERROR_GUARD_UNAVAILABLE,
-                            "nftables refused the guard: %s", first);
+                            "nftables refused the table " TABLE
+                            ": %s. If 'nft list tables' shows that another program has made "
+                            "a table of that name, stop that program; or set Guard=optional to "
+                            "do with routing rules alone, which is weaker",
+                            first);
         }
         return FALSE;
 }
@@ -182,8 +186,15 @@ gboolean ks_nftables_update(KsNftables *nftables, const KsGuard *present, const 
 
 gboolean ks_nftables_remove(KsNftables *nftables, GError **error)
 {
-        if (!run(nftables, ks_guard_remove_text(), error))
+        g_autoptr(GError) local = NULL;
+
+        /* Only a table that another process owns refuses us so, and ours has no
+         * owner: somebody else's table, which must not keep us from letting go. */
+        if (!run(nftables, ks_guard_remove_text(), &local) &&
+            !strstr(local->message, "Operation not permitted")) {
+                g_propagate_error(error, g_steal_pointer(&local));
                 return FALSE;
+        }
         g_clear_pointer(&nftables->listing, g_free);
         get_generation(nftables->socket, &nftables->generation);
         return TRUE;

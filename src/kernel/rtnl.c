@@ -2,6 +2,7 @@
 /* Dumps and batches of rules and routes over rtnetlink. */
 
 #include <errno.h>
+#include <net/if.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -192,6 +193,21 @@ gboolean ks_rtnl_dump_routes(KsRtnl *rtnl, guint32 table, guint8 origin, GArray 
         return dump_both(rtnl, RTM_GETROUTE, &dump, error);
 }
 
+char *ks_rtnl_describe_route(const KsRoute *route)
+{
+        char name[IF_NAMESIZE];
+
+        return ks_route_to_string(route, if_indextoname((unsigned)route->oif, name));
+}
+
+char *ks_rtnl_describe_op(const KsOp *op)
+{
+        gboolean is_rule = op->kind == KS_OP_ADD_RULE || op->kind == KS_OP_DELETE_RULE;
+        char name[IF_NAMESIZE];
+
+        return ks_op_to_string(op, is_rule ? NULL : if_indextoname((unsigned)op->route.oif, name));
+}
+
 /* Whether the kernel's answer means that nothing is left to do. */
 static gboolean outcome_is_fine(const KsOp *op, int code)
 {
@@ -235,7 +251,7 @@ static void take_answer(struct nlmsghdr *header, const KsOp *ops, guint count, g
                 return;
         if (error && *error)
                 return;
-        what = ks_op_to_string(&ops[i]);
+        what = ks_rtnl_describe_op(&ops[i]);
         reason = extended_reason(header);
         g_set_error(error, KS_ERROR, KS_ERROR_KERNEL, "The kernel refused to %s: %s%s%s", what,
                     g_strerror(-answer->error), reason ? ": " : "", reason ? reason : "");

@@ -42,6 +42,10 @@ gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error);
 gboolean ks_rtnl_dump_routes(KsRtnl *rtnl, guint32 table, guint8 origin, GArray *routes,
                              GError **error);
 
+/* In words, with the names that interfaces have now. Caller frees. */
+char *ks_rtnl_describe_op(const KsOp *op);
+char *ks_rtnl_describe_route(const KsRoute *route);
+
 /**
  * ks_rtnl_apply() - carry out operations in their order
  * @ops: of KsOp

@@ -111,7 +111,7 @@ GArray *ks_diff(const KsSteering *wanted, const KsSteering *present)
         return ops;
 }
 
-char *ks_op_to_string(const KsOp *op)
+char *ks_op_to_string(const KsOp *op, const char *device)
 {
         static const char *const verbs[] = {
                 [KS_OP_ADD_ROUTE] = "add route",       [KS_OP_REPLACE_ROUTE] = "replace route",
@@ -123,6 +123,6 @@ char *ks_op_to_string(const KsOp *op)
         if (op->kind == KS_OP_ADD_RULE || op->kind == KS_OP_DELETE_RULE)
                 what = ks_rule_to_string(&op->rule);
         else
-                what = ks_route_to_string(&op->route);
+                what = ks_route_to_string(&op->route, device);
         return g_strdup_printf("%s %s", verbs[op->kind], what);
 }

@@ -44,5 +44,5 @@ typedef struct KsSteering {
  */
 GArray *ks_diff(const KsSteering *wanted, const KsSteering *present);
 
-/* "added rule 100: …" in words. Caller frees. */
-char *ks_op_to_string(const KsOp *op);
+/* "add rule 100: …" in words. @device: as for ks_route_to_string(). Caller frees. */
+char *ks_op_to_string(const KsOp *op, const char *device);

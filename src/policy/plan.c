@@ -53,6 +53,7 @@ typedef struct Planner {
         GPtrArray *links;
         GArray *lan_routes;
         KsPlan *plan;
+        GArray *claims; /* of KsPrefix: networks of VPNs that a LAN could claim */
 } Planner;
 
 static uint8_t block_rule_action(KsBlockWith block_with)
@@ -240,6 +241,52 @@ static void plan_lan(Planner *planner, int family)
         }
 }
 
+static gboolean lan_could_claim(const Planner *planner, const KsPrefix *prefix)
+{
+        guint count;
+        const char *const *ranges = ks_private_ranges(prefix->family, &count);
+        KsPrefix range;
+
+        for (guint i = 0; i < count; i++)
+                if (ks_prefix_parse(ranges[i], &range, NULL) && ks_prefix_contains(&range, prefix))
+                        return TRUE;
+        return planner->lan == KS_LAN_MODE_ALL && prefix->length > LAN_SUPPRESS;
+}
+
+/* Networks of VPNs that a LAN could claim for its own: those of profiles whether
+ * the VPN is up or not, of others while it is. */
+static void collect_claims(Planner *planner)
+{
+        for (guint i = 0; i < planner->plan->vpns->len; i++) {
+                const KsPlanVpn *entry = g_ptr_array_index(planner->plan->vpns, i);
+
+                if (!entry->up && !entry->vpn->from_settings)
+                        continue;
+                for (guint j = 0; j < entry->vpn->prefixes->len; j++) {
+                        const KsPrefix *prefix = &g_array_index(entry->vpn->prefixes, KsPrefix, j);
+
+                        if (lan_could_claim(planner, prefix))
+                                ks_prefix_array_add(planner->claims, prefix);
+                }
+        }
+}
+
+/* One rule a network, not "lookup 83 suppress_prefixlength 0": a lookup that ends
+ * in the blocking default returns its error, which is not suppressed, and would
+ * end every lookup before the LAN's rules (fib_rules_lookup()). */
+static void plan_claims(Planner *planner, int family)
+{
+        for (guint i = 0; i < planner->claims->len; i++) {
+                const KsPrefix *prefix = &g_array_index(planner->claims, KsPrefix, i);
+                KsRule rule = rule_lookup(planner, family, KS_OFFSET_VPN_PREFIXES,
+                                          planner->settings->table);
+
+                rule.destination = *prefix;
+                if (prefix->family == family)
+                        add_rule(planner, &rule);
+        }
+}
+
 static void plan_rules(Planner *planner, int family)
 {
         KsRule rule;
@@ -247,9 +294,7 @@ static void plan_rules(Planner *planner, int family)
         plan_transport(planner, family);
         if (family == AF_INET)
                 plan_dhcp(planner);
-        rule = rule_lookup(planner, family, KS_OFFSET_VPN_PREFIXES, planner->settings->table);
-        rule.suppress = 0 + 1;
-        add_rule(planner, &rule);
+        plan_claims(planner, family);
         plan_dns(planner, family);
         plan_host_networks(planner, family);
         plan_lan(planner, family);
@@ -340,20 +385,11 @@ static void plan_vpn_up(Planner *planner, KsPlanVpn *entry, const KsLink *link, 
                 planner->plan->protecting = TRUE;
 }
 
-static void plan_guard_networks(Planner *planner)
+static void plan_guard_claims(Planner *planner)
 {
-        KsGuard *guard = planner->plan->guard;
-        g_autoptr(GArray) networks = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
-
-        for (guint i = 0; i < planner->plan->routes->len; i++) {
-                const KsRoute *route = &g_array_index(planner->plan->routes, KsRoute, i);
-
-                if (route->destination.length > 0)
-                        ks_prefix_array_add(networks, &route->destination);
-        }
-        for (guint i = 0; i < networks->len; i++)
-                ks_guard_add_prefix(guard, KS_SET_VPN_NETWORK4, KS_SET_VPN_NETWORK6,
-                                    &g_array_index(networks, KsPrefix, i));
+        for (guint i = 0; i < planner->claims->len; i++)
+                ks_guard_add_prefix(planner->plan->guard, KS_SET_VPN_NETWORK4, KS_SET_VPN_NETWORK6,
+                                    &g_array_index(planner->claims, KsPrefix, i));
 }
 
 static void plan_guard_lan(Planner *planner)
@@ -479,7 +515,8 @@ static void plan_vpns(Planner *planner)
 
 KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GArray *lan_routes)
 {
-        Planner planner = { settings, lan, links, lan_routes, g_new0(KsPlan, 1) };
+        g_autoptr(GArray) claims = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
+        Planner planner = { settings, lan, links, lan_routes, g_new0(KsPlan, 1), claims };
         KsPlan *plan = planner.plan;
 
         plan->rules = g_array_new(FALSE, TRUE, sizeof(KsRule));
@@ -490,9 +527,10 @@ KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GAr
 
         plan_blocking_defaults(&planner);
         plan_vpns(&planner);
+        collect_claims(&planner);
         for (guint i = 0; i < G_N_ELEMENTS(families); i++)
                 plan_rules(&planner, families[i]);
-        plan_guard_networks(&planner);
+        plan_guard_claims(&planner);
         plan_guard_lan(&planner);
         for (guint i = 0; i < links->len; i++) {
                 const KsLink *link = g_ptr_array_index(links, i);

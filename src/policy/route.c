@@ -19,7 +19,7 @@ gboolean ks_route_same_place(const KsRoute *a, const KsRoute *b)
                ks_prefix_equal(&a->destination, &b->destination);
 }
 
-char *ks_route_to_string(const KsRoute *route)
+char *ks_route_to_string(const KsRoute *route, const char *device)
 {
         static const char *const types[] = {
                 [RTN_UNICAST] = "",
@@ -40,7 +40,9 @@ char *ks_route_to_string(const KsRoute *route)
 
                 g_string_append_printf(text, " via %s", gateway);
         }
-        if (route->oif)
+        if (route->oif && device)
+                g_string_append_printf(text, " dev %s", device);
+        else if (route->oif)
                 g_string_append_printf(text, " dev #%d", route->oif);
         g_string_append_printf(text, " table %u metric %u", route->table, route->metric);
         g_string_append(text, route->family == AF_INET ? " (IPv4)" : " (IPv6)");

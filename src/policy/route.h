@@ -26,5 +26,6 @@ gboolean ks_route_equal(const KsRoute *a, const KsRoute *b);
  * the other there (fib_table_insert() in net/ipv4/fib_trie.c). */
 gboolean ks_route_same_place(const KsRoute *a, const KsRoute *b);
 
-/* As iproute2 writes it. Caller frees. */
-char *ks_route_to_string(const KsRoute *route);
+/* As iproute2 writes it. @device: the name of ->oif; NULL: its number is shown.
+ * Caller frees. */
+char *ks_route_to_string(const KsRoute *route, const char *device);
