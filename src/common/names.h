@@ -61,6 +61,9 @@
 #define KS_DEFAULT_TABLE 83
 #define KS_DEFAULT_PRIORITY 100
 #define KS_PROTOCOL 83
+/* Put on the connections of transport that is recognised by its user, so that
+ * answers, which have no user yet, pass rp_filter. */
+#define KS_REPLY_MARK 0x6b730083
 #define KS_GUARD_FAMILY "inet"
 #define KS_GUARD_TABLE "killswitch"
 

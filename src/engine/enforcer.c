@@ -10,6 +10,7 @@
 #include "kernel/links.h"
 #include "kernel/nftables.h"
 #include "kernel/rtnl.h"
+#include "kernel/sysctl.h"
 #include "policy/diff.h"
 
 /* How many foreign routes an error names. */
@@ -24,6 +25,7 @@ struct KsEnforcer {
         gboolean guard_raised; /* its guard is in place */
         gboolean settled;      /* it was read back as written: differences are others' doing */
         char *guard_problem;
+        char *mark_problem;
 };
 
 void ks_repair_clear(KsRepair *repair)
@@ -63,6 +65,7 @@ void ks_enforcer_free(KsEnforcer *enforcer)
         ks_rtnl_free(enforcer->rtnl);
         ks_plan_free(enforcer->plan);
         g_free(enforcer->guard_problem);
+        g_free(enforcer->mark_problem);
         g_free(enforcer);
 }
 
@@ -283,6 +286,16 @@ static gboolean raise_steering(KsEnforcer *enforcer, const KsPlan *plan, gboolea
         return FALSE;
 }
 
+static void check_marks(KsEnforcer *enforcer, const KsPlan *plan)
+{
+        g_autoptr(GError) local = NULL;
+
+        g_clear_pointer(&enforcer->mark_problem, g_free);
+        if (plan->guard->sets[KS_SET_MARK].elements->len > 0 &&
+            !ks_sysctl_use_marks_in_reverse_lookups(&local))
+                enforcer->mark_problem = g_strdup(local->message);
+}
+
 gboolean ks_enforcer_raise(KsEnforcer *enforcer, const KsSettings *settings, KsPlan *plan,
                            gboolean links_changed, KsRepair *repair, GError **error)
 {
@@ -304,6 +317,7 @@ gboolean ks_enforcer_raise(KsEnforcer *enforcer, const KsSettings *settings, KsP
         steering = raise_steering(enforcer, plan, links_changed, enforcer->settled ? repair : NULL,
                                   error);
         enforcer->settled = steering;
+        check_marks(enforcer, plan);
         ks_plan_free(enforcer->plan);
         enforcer->plan = plan;
         if (steering && !guard && settings->guard_required) {
@@ -336,6 +350,7 @@ gboolean ks_enforcer_lower(KsEnforcer *enforcer, GError **error)
                                          present.rules->len + present.routes->len == 0);
         }
         g_clear_pointer(&enforcer->guard_problem, g_free);
+        g_clear_pointer(&enforcer->mark_problem, g_free);
         /* Without nftables there is no guard to take away. */
         if (open_nftables(enforcer, NULL) && ks_nftables_is_present(enforcer->nftables) &&
             !ks_nftables_remove(enforcer->nftables, local ? NULL : &local))
@@ -365,6 +380,11 @@ const char *ks_enforcer_guard_state(const KsEnforcer *enforcer)
         if (enforcer->guard_raised)
                 return KS_GUARD_ACTIVE;
         return enforcer->guard_problem ? KS_GUARD_UNAVAILABLE : KS_GUARD_ABSENT;
+}
+
+const char *ks_enforcer_mark_problem(const KsEnforcer *enforcer)
+{
+        return enforcer->mark_problem;
 }
 
 const char *ks_enforcer_guard_problem(const KsEnforcer *enforcer)

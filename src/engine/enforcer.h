@@ -79,5 +79,8 @@ const char *ks_enforcer_guard_state(const KsEnforcer *enforcer);
 /* Why the guard could not be raised; NULL when it could. */
 const char *ks_enforcer_guard_problem(const KsEnforcer *enforcer);
 
+/* Why answers to marked transport may not get in; NULL when they do. */
+const char *ks_enforcer_mark_problem(const KsEnforcer *enforcer);
+
 /* Packets that the guard has refused since it was raised. */
 guint64 ks_enforcer_blocked(KsEnforcer *enforcer);

@@ -147,13 +147,20 @@ static KsState compute_state(const KsEngine *engine)
         return plan && plan->protecting ? KS_PROTECTING : KS_BLOCKING;
 }
 
+static gboolean is_vpn_event(KsState old, KsState new)
+{
+        return (old == KS_BLOCKING || old == KS_PROTECTING) &&
+               (new == KS_BLOCKING || new == KS_PROTECTING);
+}
+
 void ks_engine_update_state(KsEngine *engine, const char *reason)
 {
         KsState old = engine->state, new = compute_state(engine);
 
         if (old != new) {
                 engine->state = new;
-                engine->since = ks_now().realtime;
+                /* What was asked for is remembered with its time; VPNs come and go. */
+                engine->since = is_vpn_event(old, new) ? ks_now().realtime : engine->intent.since;
                 ks_log(LOG_NOTICE, "State: %s (was %s, %s)", ks_state_to_string(new),
                        ks_state_to_string(old), reason);
                 if (engine->events.state_changed)
@@ -221,8 +228,7 @@ gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
                 ks_engine_arm_deadline(engine);
                 ks_engine_update_state(engine, "start");
         }
-        if (engine->intent.since)
-                engine->since = engine->intent.since;
+        engine->since = engine->intent.since;
         if (fine || watch)
                 return TRUE; /* watching goes on trying */
         g_propagate_error(error, g_steal_pointer(&local));
@@ -278,6 +284,7 @@ void ks_engine_report(KsEngine *engine, KsReport *report)
         add_problem(report->degraded, engine->kernel_problem);
         add_problem(report->degraded, engine->table_problem);
         add_problem(report->degraded, ks_enforcer_guard_problem(engine->enforcer));
+        add_problem(report->degraded, ks_enforcer_mark_problem(engine->enforcer));
         for (guint i = 0; plan && i < plan->problems->len; i++)
                 add_problem(report->degraded, g_ptr_array_index(plan->problems, i));
 }

@@ -140,7 +140,7 @@ static gboolean transition(KsEngine *engine, KsIntent next, const char *reason, 
         if (ks_intent_is_up(&next) && !was_up &&
             !ks_enforcer_check_table(engine->enforcer, engine->settings->table, error))
                 return FALSE;
-        if (!was.engaged)
+        if (was.engaged != next.engaged || was_up != ks_intent_is_up(&next))
                 next.since = ks_now().realtime;
         if (!save(engine, &next, error))
                 return FALSE;
@@ -264,6 +264,8 @@ void ks_engine_deadline(KsEngine *engine)
         KsIntent next = intent_with(engine, !trial);
         g_autoptr(GError) local = NULL;
 
+        next.since = ks_now().realtime;
+
         if (!save(engine, &next, &local)) {
                 g_free(engine->storage_problem);
                 engine->storage_problem = g_strdup(local->message);
@@ -297,7 +299,7 @@ gboolean ks_engine_rescue(const char *state_directory, GError **error)
         g_autoptr(KsStore) store = ks_store_new(state_directory);
         g_autoptr(KsEnforcer) enforcer = NULL;
         g_autoptr(GError) local = NULL;
-        KsIntent off = { 0 };
+        KsIntent off = { .since = ks_now().realtime };
 
         /* First the intent, so that a daemon that is alive does not repair. */
         if (g_file_test(state_directory, G_FILE_TEST_IS_DIR))

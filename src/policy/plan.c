@@ -154,6 +154,27 @@ static void plan_transport(Planner *planner, int family)
                 }
 }
 
+static void plan_replies(Planner *planner, int family)
+{
+        for (guint i = 0; i < planner->plan->vpns->len; i++) {
+                const KsVpn *vpn = ((KsPlanVpn *)g_ptr_array_index(planner->plan->vpns, i))->vpn;
+
+                for (guint j = 0; j < vpn->selectors->len; j++) {
+                        const KsSelector *selector = &g_array_index(vpn->selectors, KsSelector, j);
+                        KsRule rule = rule_lookup(planner, family, KS_OFFSET_REPLIES,
+                                                  RT_TABLE_MAIN);
+
+                        if (!ks_selector_marks_replies(selector))
+                                continue;
+                        only_local(&rule);
+                        rule.ipproto = selector->protocol;
+                        rule.mark = KS_REPLY_MARK;
+                        rule.mark_mask = 0xffffffff;
+                        add_rule(planner, &rule);
+                }
+        }
+}
+
 static void plan_dhcp(Planner *planner)
 {
         KsRule rule = rule_lookup(planner, AF_INET, KS_OFFSET_DHCP, RT_TABLE_MAIN);
@@ -292,6 +313,7 @@ static void plan_rules(Planner *planner, int family)
         KsRule rule;
 
         plan_transport(planner, family);
+        plan_replies(planner, family);
         if (family == AF_INET)
                 plan_dhcp(planner);
         plan_claims(planner, family);
@@ -413,6 +435,14 @@ static void plan_guard_lan(Planner *planner)
                                     &g_array_index(planner->lan_routes, KsPrefix, i));
 }
 
+static void add_mark(KsGuard *guard, int set, uint32_t mark)
+{
+        g_autofree char *text = g_strdup_printf("0x%08x", mark);
+
+        if (!strstr(guard->sets[set].elements->str, text))
+                ks_guard_add(guard, set, "%s", text);
+}
+
 /* A selector that came from kernel WireGuard goes into sets, because its link
  * comes and goes; a profile's stands in the transport chain. */
 static void plan_guard_transport(Planner *planner, const KsVpn *vpn, gboolean in_chain)
@@ -421,23 +451,22 @@ static void plan_guard_transport(Planner *planner, const KsVpn *vpn, gboolean in
 
         for (guint i = 0; i < vpn->selectors->len; i++) {
                 const KsSelector *selector = &g_array_index(vpn->selectors, KsSelector, i);
+                g_autofree char *remote = ks_prefix_address_to_string(&selector->remote);
 
-                if (selector->has_mark) {
-                        g_autofree char *mark = g_strdup_printf("0x%08x", selector->mark);
-
-                        if (!strstr(guard->sets[KS_SET_MARK].elements->str, mark))
-                                ks_guard_add(guard, KS_SET_MARK, "%s", mark);
-                        if (!in_chain && !strstr(guard->sets[KS_SET_WG_MARK].elements->str, mark))
-                                ks_guard_add(guard, KS_SET_WG_MARK, "%s", mark);
-                } else if (!in_chain) {
-                        g_autofree char *remote = ks_prefix_address_to_string(&selector->remote);
-
+                if (selector->has_mark)
+                        add_mark(guard, KS_SET_MARK, selector->mark);
+                if (ks_selector_marks_replies(selector))
+                        add_mark(guard, KS_SET_MARK, KS_REPLY_MARK);
+                if (in_chain)
+                        continue;
+                if (selector->has_mark)
+                        add_mark(guard, KS_SET_WG_MARK, selector->mark);
+                else
                         ks_guard_add(guard,
                                      selector->remote.family == AF_INET ? KS_SET_WG_PORT4
                                                                         : KS_SET_WG_PORT6,
                                      "%u . %s . %u", selector->source_first, remote,
                                      selector->remote_port);
-                }
         }
 }
 

@@ -47,6 +47,8 @@ static void append_selector(GString *text, const KsSelector *selector)
         }
         if (selector->remote_port)
                 g_string_append_printf(text, " th dport %u", selector->remote_port);
+        if (ks_selector_marks_replies(selector))
+                g_string_append_printf(text, " ct mark set 0x%08x", KS_REPLY_MARK);
         g_string_append(text, " accept\n");
 }
 

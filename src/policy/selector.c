@@ -10,6 +10,11 @@ gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b)
         return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+gboolean ks_selector_marks_replies(const KsSelector *selector)
+{
+        return selector->has_uid && selector->uid != 0 && !selector->has_mark;
+}
+
 gboolean ks_selector_covers_family(const KsSelector *selector, int family)
 {
         return selector->remote.family == AF_UNSPEC || selector->remote.family == family;

@@ -28,6 +28,10 @@ typedef struct KsSelector {
 
 gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b);
 
+/* Whether its answers need KS_REPLY_MARK: the kernel looks up the way back of an
+ * incoming packet as root without a mark (__fib_validate_source()). */
+gboolean ks_selector_marks_replies(const KsSelector *selector);
+
 /* Whether it can match packets of this family. */
 gboolean ks_selector_covers_family(const KsSelector *selector, int family);
 
