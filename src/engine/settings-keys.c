@@ -50,7 +50,7 @@ void ks_settings_reader_free(KsSettingsReader *reader)
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,
                           const char *format, ...)
 {
-        g_autofree char *sentence = NULL, *place = NULL;
+        g_autofree char *sentence = NULL, *place = NULL, *whole = NULL, *valid = NULL;
         va_list ap;
 
         va_start(ap, format);
@@ -61,8 +61,10 @@ gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **er
         else
                 place = reader->line ? g_strdup_printf("%s:%u", reader->file, reader->line)
                                      : g_strdup(reader->file);
-        g_set_error(error, KS_ERROR, KS_ERROR_SETTINGS, "%s: %s%s%s", place, key ? key : "",
-                    key ? ": " : "", sentence);
+        /* What was cut to length may end in half a character. */
+        whole = g_strdup_printf("%s: %.60s%s%s", place, key ? key : "", key ? ": " : "", sentence);
+        valid = g_utf8_make_valid(whole, -1);
+        g_set_error_literal(error, KS_ERROR, KS_ERROR_SETTINGS, valid);
         return FALSE;
 }
 
@@ -119,10 +121,11 @@ gboolean ks_settings_enter_section(KsSettingsReader *reader, const char *name, G
         if (g_str_equal(name, "Killswitch"))
                 return TRUE;
         if (!g_str_has_prefix(name, "VPN "))
-                return ks_settings_fail(reader, NULL, error,
-                                        "there is no section [%s]; sections are [Killswitch] and "
-                                        "[VPN name]",
-                                        name);
+                return ks_settings_fail(
+                        reader, NULL, error,
+                        "there is no section [%.60s]; sections are [Killswitch] and "
+                        "[VPN name]",
+                        name);
         vpn_name = g_strstrip(g_strdup(name + strlen("VPN ")));
         if (!name_is_valid(vpn_name))
                 return ks_settings_fail(reader, NULL, error,
@@ -427,9 +430,9 @@ static gboolean take_prefixes(KsSettingsReader *reader, const char *key, const c
                 if (!parse_prefix(reader, key, texts[i], &prefix, error))
                         return FALSE;
                 if (prefix.length == 0)
-                        return ks_settings_fail(reader, key, error,
-                                                "for all traffic write Default=yes instead of %s",
-                                                texts[i]);
+                        return ks_settings_fail(
+                                reader, key, error,
+                                "for all traffic write Default=yes instead of %.60s", texts[i]);
                 if (prefixes->len >= PREFIXES_MAX)
                         return ks_settings_fail(reader, key, error, "more than %d prefixes",
                                                 PREFIXES_MAX);

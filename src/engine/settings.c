@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Settings files: which are read, in what order, line by line. */
 
+#include <dirent.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,6 +12,8 @@
 
 #define MAIN_FILE "killswitch.conf"
 #define DROP_IN_DIRECTORY "killswitch.conf.d"
+/* Parts the files in the text that is kept of all of them. */
+#define NEXT_FILE "\001"
 /* A settings file of any sane size is far below. */
 #define FILE_SIZE_MAX (1024 * 1024)
 
@@ -19,7 +23,7 @@ static gboolean parse_section(KsSettingsReader *reader, const char *line, GError
         g_autofree char *name = NULL;
 
         if (line[length - 1] != ']')
-                return ks_settings_fail(reader, NULL, error, "the section '%s' lacks its ']'",
+                return ks_settings_fail(reader, NULL, error, "the section '%.60s' lacks its ']'",
                                         line);
         name = g_strndup(line + 1, length - 2);
         g_strstrip(name);
@@ -33,6 +37,10 @@ static gboolean parse_line(KsSettingsReader *reader, char *line, GError **error)
         g_strstrip(line);
         if (!*line || *line == '#' || *line == ';')
                 return TRUE;
+        if (g_str_equal(line, NEXT_FILE)) {
+                ks_settings_begin_file(reader);
+                return TRUE;
+        }
         if (*line == '[')
                 return parse_section(reader, line, error);
         equals = strchr(line, '=');
@@ -75,24 +83,58 @@ static gboolean parse_file(KsSettingsReader *reader, const char *path, GString *
                 return ks_settings_fail(reader, NULL, error, "holds a NUL byte; it must be text");
         if (!parse_text(reader, text, error))
                 return FALSE;
-        g_string_append_printf(whole, "%s\n", text);
+        g_string_append_printf(whole, "%s\n" NEXT_FILE "\n", text);
         return TRUE;
+}
+
+static gboolean fail_unreadable(const char *path, int code, GError **error)
+{
+        g_set_error(error, KS_ERROR, KS_ERROR_SETTINGS, "%s: can't be read: %s", path,
+                    g_strerror(code));
+        return FALSE;
+}
+
+/* Absent is fine; there and unreadable is not, or a setting would be lost silently. */
+static gboolean is_absent(int code)
+{
+        return code == ENOENT || code == ENOTDIR;
 }
 
 /* The drop-ins by file name; of one name the first directory's counts, and a
  * link to /dev/null there masks it, as systemd.unit(5) has it. */
-static void collect_drop_ins(const char *directory, GHashTable *seen, GPtrArray *names)
+static gboolean collect_drop_ins(const char *directory, GHashTable *seen, GPtrArray *names,
+                                 GError **error)
 {
         g_autofree char *path = g_build_filename(directory, DROP_IN_DIRECTORY, NULL);
-        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-        const char *name;
+        DIR *dir = opendir(path);
+        struct dirent *entry;
 
-        while (dir && (name = g_dir_read_name(dir))) {
-                if (!g_str_has_suffix(name, ".conf") || g_hash_table_contains(seen, name))
+        if (!dir)
+                return is_absent(errno) || fail_unreadable(path, errno, error);
+        while ((entry = readdir(dir))) {
+                const char *name = entry->d_name;
+
+                if (!g_str_has_suffix(name, ".conf") || *name == '.' ||
+                    g_hash_table_contains(seen, name))
                         continue;
                 g_hash_table_insert(seen, g_strdup(name), g_build_filename(path, name, NULL));
                 g_ptr_array_add(names, g_strdup(name));
         }
+        closedir(dir);
+        return TRUE;
+}
+
+static gboolean find_main_file(const char *directory, GPtrArray *files, GError **error)
+{
+        g_autofree char *path = g_build_filename(directory, MAIN_FILE, NULL);
+        struct stat st;
+
+        if (files->len > 0)
+                return TRUE;
+        if (stat(path, &st) < 0)
+                return is_absent(errno) || fail_unreadable(path, errno, error);
+        g_ptr_array_add(files, g_steal_pointer(&path));
+        return TRUE;
 }
 
 static gint compare_names(gconstpointer a, gconstpointer b)
@@ -107,38 +149,35 @@ static gboolean is_masked(const char *path)
         return stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || st.st_size == 0);
 }
 
-static GPtrArray *find_files(const KsSettingsDirs *dirs)
+static GPtrArray *find_files(const KsSettingsDirs *dirs, GError **error)
 {
         const char *directories[] = { dirs->etc, dirs->run, dirs->lib };
         g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-        GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
 
-        for (guint i = 0; i < G_N_ELEMENTS(directories); i++) {
-                g_autofree char *path = NULL;
-
-                if (!directories[i])
-                        continue;
-                path = g_build_filename(directories[i], MAIN_FILE, NULL);
-                if (files->len == 0 && g_file_test(path, G_FILE_TEST_EXISTS))
-                        g_ptr_array_add(files, g_steal_pointer(&path));
-                collect_drop_ins(directories[i], seen, names);
-        }
+        for (guint i = 0; i < G_N_ELEMENTS(directories); i++)
+                if (directories[i] && (!find_main_file(directories[i], files, error) ||
+                                       !collect_drop_ins(directories[i], seen, names, error)))
+                        return NULL;
         g_ptr_array_sort(names, compare_names);
         for (guint i = 0; i < names->len; i++)
                 g_ptr_array_add(files,
                                 g_strdup(g_hash_table_lookup(seen, g_ptr_array_index(names, i))));
-        return files;
+        return g_steal_pointer(&files);
 }
 
 KsSettings *ks_settings_load(const KsSettingsDirs *dirs, char **text, GError **error)
 {
-        g_autoptr(GPtrArray) files = find_files(dirs);
+        g_autoptr(GPtrArray) files = find_files(dirs, error);
         g_autoptr(KsSettingsReader) reader = ks_settings_reader_new();
-        GString *whole = g_string_new(NULL);
         KsSettings *settings = NULL;
         gboolean fine = TRUE;
+        GString *whole;
 
+        if (!files)
+                return NULL;
+        whole = g_string_new(NULL);
         for (guint i = 0; fine && i < files->len; i++)
                 if (!is_masked(g_ptr_array_index(files, i)))
                         fine = parse_file(reader, g_ptr_array_index(files, i), whole, error);

@@ -10,6 +10,9 @@
 #include "common/error.h"
 #include "kernel/wireguard.h"
 
+/* Networks of one link; each becomes a route. What is beyond stays blocked. */
+#define ALLOWED_MAX 1024
+
 static void take_endpoint(struct nlattr *attribute, KsWireguard *wireguard)
 {
         const struct sockaddr *address = nla_data(attribute);
@@ -54,7 +57,9 @@ static void take_allowed(struct nlattr *list, KsWireguard *wireguard)
                         continue;
                 prefix = ks_prefix_network(ks_prefix_from_bytes(
                         family, nla_data(attributes[WGALLOWEDIP_A_IPADDR]), (unsigned)length));
-                ks_prefix_array_add(wireguard->allowed, &prefix);
+                /* What says "everything" counts however long the list is. */
+                if (wireguard->allowed->len < ALLOWED_MAX || length <= 1)
+                        ks_prefix_array_add(wireguard->allowed, &prefix);
         }
 }
 

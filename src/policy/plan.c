@@ -517,6 +517,17 @@ static void add_vpn(Planner *planner, KsVpn *vpn, const KsLink *link, gboolean s
                                                 link->name));
 }
 
+static void add_name_problem(Planner *planner, const KsLink *link)
+{
+        g_autofree char *name = g_strescape(link->name, NULL);
+
+        g_ptr_array_add(
+                planner->plan->problems,
+                g_strdup_printf("The WireGuard link \"%s\" is not used, because its name has "
+                                "more than letters, digits and -_.@+; rename it",
+                                name));
+}
+
 static void plan_vpns(Planner *planner)
 {
         GPtrArray *profiles = planner->settings->vpns;
@@ -537,8 +548,12 @@ static void plan_vpns(Planner *planner)
                 for (guint j = 0; j < profiles->len && !known; j++)
                         known = g_str_equal(((KsVpn *)g_ptr_array_index(profiles, j))->interface,
                                             link->name);
-                if (link->wireguard && !known)
+                if (!link->wireguard || known)
+                        continue;
+                if (ks_interface_name_is_valid(link->name))
                         add_vpn(planner, ks_vpn_from_wireguard(link), link, FALSE);
+                else
+                        add_name_problem(planner, link);
         }
 }
 

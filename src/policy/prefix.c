@@ -85,12 +85,12 @@ gboolean ks_prefix_parse(const char *text, KsPrefix *prefix, GError **error)
         address = slash ? g_strndup(text, slash - text) : g_strdup(text);
         if (inet_pton(family, address, bytes) != 1) {
                 g_set_error(error, KS_ERROR, KS_ERROR_INVALID_ARGUMENT,
-                            "'%s' is not an IPv4 or IPv6 address", address);
+                            "'%.60s' is not an IPv4 or IPv6 address", address);
                 return FALSE;
         }
         if (slash && !g_ascii_string_to_unsigned(slash + 1, 10, 0, length, &length, NULL)) {
                 g_set_error(error, KS_ERROR, KS_ERROR_INVALID_ARGUMENT,
-                            "'%s' is not a prefix length of %s", slash + 1,
+                            "'%.60s' is not a prefix length of %s", slash + 1,
                             family == AF_INET ? "IPv4 (0 to 32)" : "IPv6 (0 to 128)");
                 return FALSE;
         }

@@ -55,9 +55,10 @@ static int reply_error(sd_bus_message *message, const GError *error)
         sd_bus_error reply = SD_BUS_ERROR_NULL;
         const char *name = error->domain == KS_ERROR ? ks_error_to_name(error->code)
                                                      : SD_BUS_ERROR_FAILED;
+        g_autofree char *text = ks_report_text(error->message);
         int r;
 
-        sd_bus_error_set(&reply, name, error->message);
+        sd_bus_error_set(&reply, name, text);
         r = sd_bus_reply_method_error(message, &reply);
         sd_bus_error_free(&reply);
         return r;
@@ -242,11 +243,12 @@ static void on_state_changed(KsState old, KsState new, const char *reason, void 
 
 static void on_repaired(const char *layer, const char *what, void *userdata)
 {
+        g_autofree char *text = ks_report_text(what);
         KsManager *manager = userdata;
 
         if (manager->bus)
                 sd_bus_emit_signal(manager->bus, KS_OBJECT_PATH, KS_INTERFACE, "Repaired", "ss",
-                                   layer, what);
+                                   layer, text);
 }
 
 /* Tells of the properties that are not what they were. */

@@ -20,12 +20,20 @@ static int append_entry(sd_bus_message *message, const char *key, const char *ty
         return sd_bus_message_append(message, "{sv}", key, "b", (int)boolean);
 }
 
+char *ks_report_text(const char *text)
+{
+        return g_utf8_make_valid(text, -1);
+}
+
 static int append_strings(sd_bus_message *message, GPtrArray *strings)
 {
         int r = sd_bus_message_open_container(message, 'a', "s");
 
-        for (guint i = 0; r >= 0 && i < strings->len; i++)
-                r = sd_bus_message_append(message, "s", (const char *)strings->pdata[i]);
+        for (guint i = 0; r >= 0 && i < strings->len; i++) {
+                g_autofree char *text = ks_report_text(strings->pdata[i]);
+
+                r = sd_bus_message_append(message, "s", text);
+        }
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 

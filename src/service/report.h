@@ -5,6 +5,10 @@
 
 #include "engine/engine.h"
 
+/* D-Bus refuses text that is not UTF-8, and names of links may be any bytes.
+ * Caller frees. */
+char *ks_report_text(const char *text);
+
 /* One value of a report as it goes over the bus. */
 int ks_report_append_property(sd_bus_message *message, const KsReport *report, const char *name);
 
