@@ -141,17 +141,19 @@ static gboolean fields_from_file(GKeyFile *file, KsIntent *intent, GError **erro
         g_autofree char *lan_in_settings = g_key_file_get_string(file, GROUP, "LanInSettings",
                                                                  NULL);
         g_autofree char *boot_id = g_key_file_get_string(file, GROUP, "BootId", NULL);
+        g_autoptr(GError) local = NULL;
         int found = -1;
 
         for (guint i = 0; i < G_N_ELEMENTS(mode_names); i++)
                 if (g_strcmp0(mode, mode_names[i]) == 0)
                         found = (int)i;
-        if (found < 0 || g_key_file_get_integer(file, GROUP, "Version", NULL) != FORMAT_VERSION) {
+        intent->engaged = g_key_file_get_boolean(file, GROUP, "Engaged", &local);
+        if (found < 0 || local ||
+            g_key_file_get_integer(file, GROUP, "Version", NULL) != FORMAT_VERSION) {
                 g_set_error(error, KS_ERROR, KS_ERROR_STORAGE,
                             "it was written by another version of this service");
                 return FALSE;
         }
-        intent->engaged = g_key_file_get_boolean(file, GROUP, "Engaged", NULL);
         intent->mode = (KsMode)found;
         intent->since = g_key_file_get_uint64(file, GROUP, "Since", NULL);
         intent->saved_realtime = g_key_file_get_uint64(file, GROUP, "Saved", NULL);
@@ -222,11 +224,12 @@ static void give_to_owner(int fd, int directory)
 static gboolean write_synced(int directory, const char *name, const char *data, gsize length)
 {
         g_autofree char *aside = g_strconcat(name, ".new", NULL);
-        int fd = openat(directory, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                        0600);
         gboolean fine;
-        int saved;
+        int fd, saved;
 
+        /* A rescue that was killed may have left one of root's. */
+        unlinkat(directory, aside, 0);
+        fd = openat(directory, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
                 return FALSE;
         give_to_owner(fd, directory);
