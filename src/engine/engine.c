@@ -145,7 +145,7 @@ static gboolean transition(KsEngine *engine, KsIntent next, const char *reason, 
         if (!save(engine, &next, error))
                 return FALSE;
         engine->intent = next;
-        if (!ks_engine_sync(engine, KS_CHANGE_LOST, reason, error)) {
+        if (!ks_engine_sync(engine, KS_CHANGE_LINKS | KS_CHANGE_RULES, reason, error)) {
                 put_back(engine, &was);
                 return FALSE;
         }

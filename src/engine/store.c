@@ -314,14 +314,15 @@ gboolean ks_store_load(KsStore *store, KsIntent *intent, GError **error)
 gboolean ks_store_save(KsStore *store, KsIntent *intent, GError **error)
 {
         g_autofree char *text = NULL;
+        gboolean fine;
         gsize length;
 
         intent->saved_realtime = read_clock(CLOCK_REALTIME);
         text = intent_to_text(intent, &length);
-        if (!write_file(store, INTENT_FILE, text, length, error))
-                return FALSE;
+        fine = write_file(store, INTENT_FILE, text, length, error);
+        /* Whatever is there now is our doing, not a rescue's. */
         remember(store);
-        return TRUE;
+        return fine;
 }
 
 gboolean ks_store_save_settings(KsStore *store, const char *text, GError **error)

@@ -25,7 +25,8 @@ struct KsNftables {
         struct nft_ctx *context;
         struct nl_sock *socket; /* asks for the generation only */
         char *listing;          /* of the table as we left it; NULL: none */
-        guint32 generation;     /* when the listing was taken */
+        guint32 generation;     /* when the listing was taken, or no table was found */
+        gboolean absent;        /* there was none then */
 };
 
 static int take_generation(struct nl_msg *message, void *userdata)
@@ -120,6 +121,7 @@ static gboolean run(KsNftables *nftables, const char *command, GError **error)
 /* The table as text without counters' values; NULL when there is none. */
 static char *list(KsNftables *nftables)
 {
+        nftables->absent = FALSE;
         if (!run(nftables, "list table " TABLE, NULL))
                 return NULL;
         return g_strdup(nft_ctx_get_output_buffer(nftables->context));
@@ -196,7 +198,7 @@ gboolean ks_nftables_remove(KsNftables *nftables, GError **error)
                 return FALSE;
         }
         g_clear_pointer(&nftables->listing, g_free);
-        get_generation(nftables->socket, &nftables->generation);
+        nftables->absent = get_generation(nftables->socket, &nftables->generation) == 0 && !local;
         return TRUE;
 }
 
@@ -230,8 +232,17 @@ void ks_nftables_links_changed(KsNftables *nftables)
 
 gboolean ks_nftables_is_present(KsNftables *nftables)
 {
-        g_autofree char *listing = list(nftables);
+        g_autofree char *listing = NULL;
+        guint32 generation;
 
+        if (get_generation(nftables->socket, &generation) < 0)
+                return FALSE;
+        if (nftables->absent && generation == nftables->generation)
+                return FALSE;
+        listing = list(nftables);
+        nftables->absent = !listing && !nftables->listing;
+        if (nftables->absent)
+                nftables->generation = generation;
         return listing != NULL;
 }
 
@@ -240,6 +251,8 @@ gboolean ks_nftables_blocked(KsNftables *nftables, guint64 *packets, guint64 *by
         const char *output, *values;
         gboolean found;
 
+        if (nftables->absent && !ks_nftables_is_present(nftables))
+                return FALSE;
         /* Values are what a stateless listing leaves out. */
         nft_ctx_output_set_flags(nftables->context, NFT_CTX_OUTPUT_NUMERIC_ALL);
         found = run(nftables, "list counter " TABLE " blocked", NULL);
