@@ -99,7 +99,9 @@ KsVpn *ks_vpn_from_wireguard(const KsLink *link)
         for (guint i = 0; i < wireguard->allowed->len; i++) {
                 const KsPrefix *prefix = &g_array_index(wireguard->allowed, KsPrefix, i);
 
-                if (prefix->length > 1)
+                /* The halves of a default are part of it, a lone one is a network. */
+                if (prefix->length > 1 ||
+                    !(prefix->family == AF_INET ? vpn->default4 : vpn->default6))
                         ks_prefix_array_add(vpn->prefixes, prefix);
         }
         return vpn;

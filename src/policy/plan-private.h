@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "policy/plan.h"
+
+/* LAN rules ignore main's default, and the two halves that stand for it. Not 0:
+ * "wg-quick down" deletes rules that look up main and suppress 0 until it finds
+ * none, and RTM_DELRULE would give it ours for its own. */
+#define KS_LAN_SUPPRESS 1
+
+/* What planning carries around. */
+typedef struct Planner {
+        const KsSettings *settings;
+        KsLan lan;
+        GPtrArray *links;
+        GArray *lan_routes;
+        KsPlan *plan;
+        GArray *claims; /* of KsPrefix: networks of VPNs that a LAN could claim */
+} Planner;
+
+/* Fills ->claims from the VPNs. */
+void ks_planner_collect_claims(Planner *planner);
+
+/* All rules of one family, from exemption to floor. */
+void ks_planner_add_rules(Planner *planner, int family);
+
+/* Whether HostInterfaces= names the link. */
+gboolean ks_planner_is_host_link(const Planner *planner, const KsLink *link);

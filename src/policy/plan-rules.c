@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The steering layer's rules: one function a kind, in the order of their offsets. */
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "common/names.h"
+#include "policy/plan-private.h"
+
+static uint8_t block_rule_action(KsBlockWith block_with)
+{
+        static const uint8_t actions[] = {
+                [KS_BLOCK_UNREACHABLE] = FR_ACT_UNREACHABLE,
+                [KS_BLOCK_BLACKHOLE] = FR_ACT_BLACKHOLE,
+                [KS_BLOCK_PROHIBIT] = FR_ACT_PROHIBIT,
+        };
+
+        return actions[block_with];
+}
+
+static KsRule rule_lookup(const Planner *planner, int family, guint offset, guint32 table)
+{
+        return (KsRule){
+                .family = (uint8_t)family,
+                .priority = planner->settings->priority + offset,
+                .action = FR_ACT_TO_TBL,
+                .table = table,
+                .origin = KS_PROTOCOL,
+        };
+}
+
+/* Rules about the host's own packets only. Forwarded ones have uid 0 to the
+ * kernel and could otherwise pass for transport. */
+static void only_local(KsRule *rule)
+{
+        g_strlcpy(rule->iif, "lo", sizeof(rule->iif));
+}
+
+static void add_rule(Planner *planner, const KsRule *rule)
+{
+        for (guint i = 0; i < planner->plan->rules->len; i++)
+                if (ks_rule_equal(&g_array_index(planner->plan->rules, KsRule, i), rule))
+                        return;
+        g_array_append_val(planner->plan->rules, *rule);
+}
+
+static KsRule selector_rule(const Planner *planner, const KsSelector *selector, int family,
+                            guint offset)
+{
+        KsRule rule = rule_lookup(planner, family, offset, RT_TABLE_MAIN);
+
+        only_local(&rule);
+        rule.ipproto = selector->protocol;
+        if (selector->has_mark) {
+                rule.mark = selector->mark;
+                rule.mark_mask = 0xffffffff;
+        }
+        if (selector->has_uid) {
+                rule.has_uid = 1;
+                rule.uid_first = rule.uid_last = selector->uid;
+        }
+        rule.sport_first = selector->source_first;
+        rule.sport_last = selector->source_last;
+        rule.dport_first = rule.dport_last = selector->remote_port;
+        rule.destination = selector->remote;
+        return rule;
+}
+
+static void plan_transport(Planner *planner, int family)
+{
+        GPtrArray *vpns = planner->plan->vpns;
+
+        for (int floor = 0; floor <= 1; floor++)
+                for (guint i = 0; i < vpns->len; i++) {
+                        KsVpn *vpn = ((KsPlanVpn *)g_ptr_array_index(vpns, i))->vpn;
+                        guint offset = floor ? (guint)KS_OFFSET_TRANSPORT_FLOOR
+                                             : MIN(i, (guint)KS_OFFSET_TRANSPORT_LAST);
+
+                        for (guint j = 0; j < vpn->selectors->len; j++) {
+                                const KsSelector *selector = &g_array_index(vpn->selectors,
+                                                                            KsSelector, j);
+                                KsRule rule;
+
+                                if (!ks_selector_covers_family(selector, family))
+                                        continue;
+                                rule = selector_rule(planner, selector, family, offset);
+                                if (floor) {
+                                        rule.action = block_rule_action(
+                                                planner->settings->block_with);
+                                        rule.table = 0;
+                                }
+                                add_rule(planner, &rule);
+                        }
+                }
+}
+
+static void plan_replies(Planner *planner, int family)
+{
+        for (guint i = 0; i < planner->plan->vpns->len; i++) {
+                const KsVpn *vpn = ((KsPlanVpn *)g_ptr_array_index(planner->plan->vpns, i))->vpn;
+
+                for (guint j = 0; j < vpn->selectors->len; j++) {
+                        const KsSelector *selector = &g_array_index(vpn->selectors, KsSelector, j);
+                        KsRule rule = rule_lookup(planner, family, KS_OFFSET_REPLIES,
+                                                  RT_TABLE_MAIN);
+
+                        if (!ks_selector_marks_replies(selector))
+                                continue;
+                        only_local(&rule);
+                        rule.ipproto = selector->protocol;
+                        rule.mark = KS_REPLY_MARK;
+                        rule.mark_mask = 0xffffffff;
+                        add_rule(planner, &rule);
+                }
+        }
+}
+
+static void plan_dhcp(Planner *planner)
+{
+        KsRule rule = rule_lookup(planner, AF_INET, KS_OFFSET_DHCP, RT_TABLE_MAIN);
+
+        only_local(&rule);
+        rule.ipproto = IPPROTO_UDP;
+        rule.sport_first = rule.sport_last = 68;
+        rule.dport_first = rule.dport_last = 67;
+        add_rule(planner, &rule);
+}
+
+static void plan_dns(Planner *planner, int family)
+{
+        static const struct {
+                uint8_t protocol;
+                uint16_t port;
+        } dns[] = {
+                { IPPROTO_UDP, 53 }, { IPPROTO_TCP, 53 }, { IPPROTO_UDP, 853 }, { IPPROTO_TCP, 853 }
+        };
+
+        if (planner->settings->lan_dns)
+                return;
+        for (guint i = 0; i < G_N_ELEMENTS(dns); i++) {
+                KsRule rule = rule_lookup(planner, family, KS_OFFSET_DNS + i,
+                                          planner->settings->table);
+
+                rule.ipproto = dns[i].protocol;
+                rule.dport_first = rule.dport_last = dns[i].port;
+                add_rule(planner, &rule);
+        }
+}
+
+static void add_direct_rule(Planner *planner, const KsPrefix *prefix, guint offset)
+{
+        KsRule rule = rule_lookup(planner, prefix->family, offset, RT_TABLE_MAIN);
+
+        rule.destination = *prefix;
+        rule.suppress = KS_LAN_SUPPRESS + 1;
+        add_rule(planner, &rule);
+}
+
+gboolean ks_planner_is_host_link(const Planner *planner, const KsLink *link)
+{
+        GPtrArray *names = planner->settings->host_interfaces;
+
+        for (guint i = 0; i < names->len; i++)
+                if (g_str_equal(g_ptr_array_index(names, i), link->name))
+                        return TRUE;
+        return FALSE;
+}
+
+static void plan_host_networks(Planner *planner, int family)
+{
+        for (guint i = 0; i < planner->links->len; i++) {
+                const KsLink *link = g_ptr_array_index(planner->links, i);
+
+                if (!ks_planner_is_host_link(planner, link))
+                        continue;
+                for (guint j = 0; j < link->addresses->len; j++) {
+                        const KsPrefix *network = &g_array_index(link->addresses, KsAddress, j)
+                                                           .network;
+
+                        if (network->family == family && network->length > 0)
+                                add_direct_rule(planner, network, KS_OFFSET_HOST);
+                }
+        }
+}
+
+static void plan_lan(Planner *planner, int family)
+{
+        guint count;
+        const char *const *ranges = ks_private_ranges(family, &count);
+
+        if (planner->lan == KS_LAN_MODE_ALL) {
+                KsRule rule = rule_lookup(planner, family, KS_OFFSET_LAN, RT_TABLE_MAIN);
+
+                rule.suppress = KS_LAN_SUPPRESS + 1;
+                add_rule(planner, &rule);
+        }
+        for (guint i = 0; planner->lan == KS_LAN_MODE_PRIVATE && i < count; i++) {
+                KsPrefix prefix;
+
+                if (ks_prefix_parse(ranges[i], &prefix, NULL))
+                        add_direct_rule(planner, &prefix, KS_OFFSET_LAN + i);
+        }
+}
+
+static gboolean lan_could_claim(const Planner *planner, const KsPrefix *prefix)
+{
+        guint count;
+        const char *const *ranges = ks_private_ranges(prefix->family, &count);
+        KsPrefix range;
+
+        for (guint i = 0; i < count; i++)
+                if (ks_prefix_parse(ranges[i], &range, NULL) && ks_prefix_contains(&range, prefix))
+                        return TRUE;
+        return planner->lan == KS_LAN_MODE_ALL && prefix->length > KS_LAN_SUPPRESS;
+}
+
+/* Networks of VPNs that a LAN could claim for its own: those of profiles whether
+ * the VPN is up or not, of others while it is. */
+void ks_planner_collect_claims(Planner *planner)
+{
+        for (guint i = 0; i < planner->plan->vpns->len; i++) {
+                const KsPlanVpn *entry = g_ptr_array_index(planner->plan->vpns, i);
+
+                if (!entry->up && !entry->vpn->from_settings)
+                        continue;
+                for (guint j = 0; j < entry->vpn->prefixes->len; j++) {
+                        const KsPrefix *prefix = &g_array_index(entry->vpn->prefixes, KsPrefix, j);
+
+                        if (lan_could_claim(planner, prefix))
+                                ks_prefix_array_add(planner->claims, prefix);
+                }
+        }
+}
+
+/* One rule a network, not "lookup 83 suppress_prefixlength 0": a lookup that ends
+ * in the blocking default returns its error, which is not suppressed, and would
+ * end every lookup before the LAN's rules (fib_rules_lookup()). */
+static void plan_claims(Planner *planner, int family)
+{
+        for (guint i = 0; i < planner->claims->len; i++) {
+                const KsPrefix *prefix = &g_array_index(planner->claims, KsPrefix, i);
+                KsRule rule = rule_lookup(planner, family, KS_OFFSET_VPN_PREFIXES,
+                                          planner->settings->table);
+
+                rule.destination = *prefix;
+                if (prefix->family == family)
+                        add_rule(planner, &rule);
+        }
+}
+
+void ks_planner_add_rules(Planner *planner, int family)
+{
+        KsRule rule;
+
+        plan_transport(planner, family);
+        plan_replies(planner, family);
+        if (family == AF_INET)
+                plan_dhcp(planner);
+        plan_claims(planner, family);
+        plan_dns(planner, family);
+        plan_host_networks(planner, family);
+        plan_lan(planner, family);
+        rule = rule_lookup(planner, family, KS_OFFSET_ALL, planner->settings->table);
+        add_rule(planner, &rule);
+        rule = rule_lookup(planner, family, KS_OFFSET_FLOOR, 0);
+        rule.action = block_rule_action(planner->settings->block_with);
+        add_rule(planner, &rule);
+}
