@@ -5,6 +5,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "kernel/message.h"
@@ -140,19 +141,74 @@ static gboolean get_port_range(struct nlattr *attribute, uint16_t *first, uint16
         return TRUE;
 }
 
+/* Attributes that are one 32-bit number, and where it goes. */
+static const struct {
+        int attribute;
+        size_t offset;
+} rule_numbers[] = {
+        { FRA_PRIORITY, offsetof(KsRule, priority) },
+        { FRA_TABLE, offsetof(KsRule, table) },
+        { FRA_FWMARK, offsetof(KsRule, mark) },
+        { FRA_FWMASK, offsetof(KsRule, mark_mask) },
+        { FRA_SUPPRESS_PREFIXLEN, offsetof(KsRule, suppress) },
+};
+
+/* Returns whether it was one of them. */
+static gboolean take_rule_number(struct nlattr *attribute, KsRule *rule, gboolean *fine)
+{
+        for (guint i = 0; i < G_N_ELEMENTS(rule_numbers); i++) {
+                uint32_t *number = (uint32_t *)(void *)((char *)rule + rule_numbers[i].offset);
+
+                if (nla_type(attribute) != rule_numbers[i].attribute)
+                        continue;
+                *fine = nla_len(attribute) >= 4;
+                if (*fine)
+                        *number = nla_get_u32(attribute);
+                /* The kernel says -1 for unset. */
+                if (number == &rule->suppress)
+                        *number += 1;
+                return TRUE;
+        }
+        return FALSE;
+}
+
+static gboolean take_uid_range(struct nlattr *attribute, KsRule *rule)
+{
+        struct fib_rule_uid_range uids;
+
+        if (nla_len(attribute) < (int)sizeof(uids))
+                return FALSE;
+        memcpy(&uids, nla_data(attribute), sizeof(uids));
+        rule->has_uid = 1;
+        rule->uid_first = uids.start;
+        rule->uid_last = uids.end;
+        return TRUE;
+}
+
+static gboolean take_port_mask(struct nlattr *attribute, KsRule *rule)
+{
+        if (nla_len(attribute) < 2)
+                return FALSE;
+        rule->unknown |= nla_get_u16(attribute) != PORT_MASK_FULL;
+        return TRUE;
+}
+
+static gboolean take_byte(struct nlattr *attribute, uint8_t *byte)
+{
+        if (nla_len(attribute) < 1)
+                return FALSE;
+        *byte = nla_get_u8(attribute);
+        return TRUE;
+}
+
 /* Takes one attribute into the rule; what it can't hold sets ->unknown. */
 static gboolean take_rule_attribute(struct nlattr *attribute, const struct fib_rule_hdr *header,
                                     KsRule *rule)
 {
-        struct fib_rule_uid_range uids;
-        int length = nla_len(attribute);
+        gboolean fine;
 
-#define NEED(bytes)                                                                                \
-        do {                                                                                       \
-                if (length < (int)(bytes))                                                         \
-                        return FALSE;                                                              \
-        } while (0)
-
+        if (take_rule_number(attribute, rule, &fine))
+                return fine;
         switch (nla_type(attribute)) {
         case FRA_DST:
                 return get_prefix(attribute, header->family, header->dst_len, &rule->destination);
@@ -164,57 +220,25 @@ static gboolean take_rule_attribute(struct nlattr *attribute, const struct fib_r
         case FRA_OIFNAME:
                 nla_strlcpy(rule->oif, attribute, sizeof(rule->oif));
                 return TRUE;
-        case FRA_PRIORITY:
-                NEED(4);
-                rule->priority = nla_get_u32(attribute);
-                return TRUE;
-        case FRA_TABLE:
-                NEED(4);
-                rule->table = nla_get_u32(attribute);
-                return TRUE;
-        case FRA_FWMARK:
-                NEED(4);
-                rule->mark = nla_get_u32(attribute);
-                return TRUE;
-        case FRA_FWMASK:
-                NEED(4);
-                rule->mark_mask = nla_get_u32(attribute);
-                return TRUE;
-        case FRA_SUPPRESS_PREFIXLEN:
-                NEED(4);
-                rule->suppress = nla_get_u32(attribute) + 1; /* the kernel says -1 for unset */
-                return TRUE;
         case FRA_PROTOCOL:
-                NEED(1);
-                rule->origin = nla_get_u8(attribute);
-                return TRUE;
+                return take_byte(attribute, &rule->origin);
         case FRA_IP_PROTO:
-                NEED(1);
-                rule->ipproto = nla_get_u8(attribute);
-                return TRUE;
+                return take_byte(attribute, &rule->ipproto);
         case FRA_UID_RANGE:
-                NEED(sizeof(uids));
-                memcpy(&uids, nla_data(attribute), sizeof(uids));
-                rule->has_uid = 1;
-                rule->uid_first = uids.start;
-                rule->uid_last = uids.end;
-                return TRUE;
+                return take_uid_range(attribute, rule);
         case FRA_SPORT_RANGE:
                 return get_port_range(attribute, &rule->sport_first, &rule->sport_last);
         case FRA_DPORT_RANGE:
                 return get_port_range(attribute, &rule->dport_first, &rule->dport_last);
         case SPORT_MASK:
         case DPORT_MASK:
-                NEED(2);
-                rule->unknown |= nla_get_u16(attribute) != PORT_MASK_FULL;
-                return TRUE;
+                return take_port_mask(attribute, rule);
         case FRA_PAD:
                 return TRUE;
         default:
                 rule->unknown = 1;
                 return TRUE;
         }
-#undef NEED
 }
 
 gboolean ks_message_parse_rule(struct nlmsghdr *header, KsRule *rule)
