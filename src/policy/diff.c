@@ -62,9 +62,51 @@ static void diff_new_routes(GArray *ops, GArray *wanted, GArray *present, const 
         }
 }
 
-static void diff_old_rules(GArray *ops, GArray *present, const gboolean *used)
+/* Emits the deletion of one rule. The kernel may take neighbours for it that stand
+ * before it: then it is asked again, and those of them that are wanted are put
+ * back. @standing: what is in the kernel by then, in its order. */
+static void delete_rule(GArray *ops, GArray *standing, GArray *wanted, const KsRule *rule)
+{
+        g_autoptr(GArray) hit = g_array_new(FALSE, FALSE, sizeof(KsRule));
+        gboolean gone = FALSE;
+
+        for (guint j = 0; j < standing->len && !gone;) {
+                KsRule found = g_array_index(standing, KsRule, j);
+
+                if (!ks_rule_matches_request(rule, &found)) {
+                        j++;
+                        continue;
+                }
+                gone = ks_rule_equal(&found, rule);
+                append_rule(ops, KS_OP_DELETE_RULE, rule);
+                g_array_remove_index(standing, j);
+                if (!gone)
+                        g_array_append_val(hit, found);
+        }
+        for (guint i = 0; i < hit->len; i++) {
+                const KsRule *lost = &g_array_index(hit, KsRule, i);
+
+                for (guint j = 0; j < wanted->len; j++)
+                        if (ks_rule_equal(lost, &g_array_index(wanted, KsRule, j))) {
+                                append_rule(ops, KS_OP_ADD_RULE, lost);
+                                g_array_append_val(standing, *lost);
+                                break;
+                        }
+        }
+}
+
+static gboolean still_stands(GArray *standing, const KsRule *rule)
+{
+        for (guint j = 0; j < standing->len; j++)
+                if (ks_rule_equal(&g_array_index(standing, KsRule, j), rule))
+                        return TRUE;
+        return FALSE;
+}
+
+static void diff_old_rules(GArray *ops, GArray *wanted, GArray *present, const gboolean *used)
 {
         g_autoptr(GArray) old = g_array_new(FALSE, FALSE, sizeof(KsRule));
+        g_autoptr(GArray) standing = g_array_copy(present);
 
         for (guint j = 0; j < present->len; j++)
                 if (!used[j])
@@ -77,7 +119,8 @@ static void diff_old_rules(GArray *ops, GArray *present, const gboolean *used)
                         if (g_array_index(old, KsRule, j).priority >=
                             g_array_index(old, KsRule, last).priority)
                                 last = j;
-                append_rule(ops, KS_OP_DELETE_RULE, &g_array_index(old, KsRule, last));
+                if (still_stands(standing, &g_array_index(old, KsRule, last)))
+                        delete_rule(ops, standing, wanted, &g_array_index(old, KsRule, last));
                 g_array_remove_index(old, last);
         }
 }
@@ -106,7 +149,7 @@ GArray *ks_diff(const KsSteering *wanted, const KsSteering *present)
         for (guint i = 0; i < wanted->rules->len; i++)
                 if (missing_rules[i])
                         append_rule(ops, KS_OP_ADD_RULE, &g_array_index(wanted->rules, KsRule, i));
-        diff_old_rules(ops, present->rules, used_rules);
+        diff_old_rules(ops, wanted->rules, present->rules, used_rules);
         diff_old_routes(ops, present->routes, used_routes);
         return ops;
 }

@@ -36,12 +36,25 @@ static void only_local(KsRule *rule)
         g_strlcpy(rule->iif, "lo", sizeof(rule->iif));
 }
 
+/* Whether @wide, which says less, stands for @narrow as well. */
+static gboolean covers(const KsRule *wide, const KsRule *narrow)
+{
+        return wide->table == narrow->table && ks_rule_matches_request(wide, narrow);
+}
+
+/* One that is covered at its own priority is left out: to the kernel both are the
+ * same where only the narrow one has a destination (rule_exists()). */
 static void add_rule(Planner *planner, const KsRule *rule)
 {
-        for (guint i = 0; i < planner->plan->rules->len; i++)
-                if (ks_rule_equal(&g_array_index(planner->plan->rules, KsRule, i), rule))
+        GArray *rules = planner->plan->rules;
+
+        for (guint i = 0; i < rules->len; i++)
+                if (covers(&g_array_index(rules, KsRule, i), rule))
                         return;
-        g_array_append_val(planner->plan->rules, *rule);
+        for (guint i = rules->len; i > 0; i--)
+                if (covers(rule, &g_array_index(rules, KsRule, i - 1)))
+                        g_array_remove_index(rules, i - 1);
+        g_array_append_val(rules, *rule);
 }
 
 static KsRule selector_rule(const Planner *planner, const KsSelector *selector, int family,
@@ -189,7 +202,7 @@ static void plan_lan(Planner *planner, int family)
         const char *const *ranges = ks_private_ranges(family, &count);
 
         if (planner->lan == KS_LAN_MODE_ALL) {
-                KsRule rule = rule_lookup(planner, family, KS_OFFSET_LAN, RT_TABLE_MAIN);
+                KsRule rule = rule_lookup(planner, family, KS_OFFSET_LAN_ALL, RT_TABLE_MAIN);
 
                 rule.suppress = KS_LAN_SUPPRESS + 1;
                 add_rule(planner, &rule);

@@ -19,6 +19,7 @@ enum {
         KS_OFFSET_DNS = 41,             /* 41..44 */
         KS_OFFSET_HOST = 45,            /* networks of HostInterfaces= */
         KS_OFFSET_LAN = 50,             /* 50..79 */
+        KS_OFFSET_LAN_ALL = 79,         /* the blanket rule, at a place of its own */
         KS_OFFSET_ALL = 90,
         KS_OFFSET_FLOOR = 91,
         KS_OFFSET_END = 100,

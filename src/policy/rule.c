@@ -14,6 +14,42 @@ gboolean ks_rule_equal(const KsRule *a, const KsRule *b)
         return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+static gboolean prefix_fits(const KsPrefix *request, const KsPrefix *prefix)
+{
+        return !ks_prefix_is_set(request) || ks_prefix_equal(request, prefix);
+}
+
+static gboolean ports_fit(uint16_t first, uint16_t last, uint16_t rule_first, uint16_t rule_last)
+{
+        return first == 0 || (first == rule_first && last == rule_last);
+}
+
+gboolean ks_rule_matches_request(const KsRule *request, const KsRule *rule)
+{
+        if (request->family != rule->family || request->priority != rule->priority ||
+            request->action != rule->action || request->inverted != rule->inverted)
+                return FALSE;
+        if ((request->table && request->table != rule->table) ||
+            (request->mark_mask &&
+             (request->mark != rule->mark || request->mark_mask != rule->mark_mask)) ||
+            (request->suppress && request->suppress != rule->suppress) ||
+            (request->ipproto && request->ipproto != rule->ipproto) ||
+            (request->tos && request->tos != rule->tos))
+                return FALSE;
+        if (request->has_uid && (!rule->has_uid || request->uid_first != rule->uid_first ||
+                                 request->uid_last != rule->uid_last))
+                return FALSE;
+        if ((request->iif[0] && !g_str_equal(request->iif, rule->iif)) ||
+            (request->oif[0] && !g_str_equal(request->oif, rule->oif)))
+                return FALSE;
+        return ports_fit(request->sport_first, request->sport_last, rule->sport_first,
+                         rule->sport_last) &&
+               ports_fit(request->dport_first, request->dport_last, rule->dport_first,
+                         rule->dport_last) &&
+               prefix_fits(&request->source, &rule->source) &&
+               prefix_fits(&request->destination, &rule->destination);
+}
+
 static void append_ports(GString *text, const char *what, uint16_t first, uint16_t last)
 {
         if (first && first == last)

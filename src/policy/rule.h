@@ -37,5 +37,15 @@ typedef struct KsRule {
 
 gboolean ks_rule_equal(const KsRule *a, const KsRule *b);
 
+/**
+ * ks_rule_matches_request() - whether the kernel could take one rule for another
+ * @request: a rule as it is given in RTM_DELRULE
+ * @rule: a rule that stands in the kernel
+ *
+ * The kernel compares only what a request names, and takes the first rule that
+ * fits (rule_find() in net/core/fib_rules.c). Both are ours and of any family.
+ */
+gboolean ks_rule_matches_request(const KsRule *request, const KsRule *rule);
+
 /* As iproute2 writes it: "100: from all fwmark 0xca6c ipproto udp lookup main". Caller frees. */
 char *ks_rule_to_string(const KsRule *rule);
