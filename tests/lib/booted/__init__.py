@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A booted container: systemd as process 1, system bus, polkit and logind over the installed project."""
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .. import rootfs
+from .report import Report
+
+HERE = Path(__file__).resolve().parent
+
+
+def fill(share, files):
+    """Put the scripts of a scenario, and what they import, into the directory that the booted system sees."""
+    for file in [HERE / "guest.py", *files]:
+        shutil.copy(file, share)
+
+
+def run(files, timeout=240):
+    """Boot, run the first of files there as root, and return its Report."""
+    with tempfile.TemporaryDirectory(prefix="ksbox-") as work:
+        work = Path(work)
+        share = work / "share"
+        share.mkdir()
+        os.chmod(work, 0o755)
+        stage = rootfs.stage(work / "stage")
+        fill(share, files)
+        done = subprocess.run(
+            [HERE / "run", rootfs.rootfs(), stage, share, "python3", "/share/" + Path(files[0]).name],
+            env=dict(os.environ, KS_BOOT_TIMEOUT=str(timeout)), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        return Report(done.returncode, _read(share / "output"), done.stdout, _read(share / "journal"))
+
+
+def _read(path):
+    return path.read_text(errors="replace") if path.exists() else ""

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A virtual machine with the distribution's own kernel, booted over the installed project."""
+import io
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from .. import booted, rootfs
+from ..booted.report import Report
+
+HERE = Path(__file__).resolve().parent
+
+PREPARE = """#!/bin/sh
+# Before systemd starts, inside the root file system: what a package's installation script does.
+set -e
+systemd-sysusers
+systemctl --quiet enable killswitch-early.service
+[ ! -e /share/before-boot ] || sh -e /share/before-boot
+"""
+
+UNIT = """[Unit]
+After=basic.target dbus.socket systemd-logind.service
+[Service]
+Type=exec
+ExecStart=/share/start
+"""
+
+START = """#!/bin/bash
+port=$(grep -l '^ksbox$' /sys/class/virtio-ports/*/name)
+exec 3>/dev/$(basename "$(dirname "$port")")
+{command} >&3 2>&1 </dev/null
+echo "status=$?" >&3
+journalctl -b --no-pager -o short-monotonic | tail -n 400 | sed 's/^/journal /' >&3
+sync
+systemctl --force --force poweroff
+"""
+
+KERNEL = ("console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr audit=0 apparmor=0 nowatchdog "
+          "random.trust_cpu=on no_timer_check tsc=reliable 8250.nr_uarts=1 i8042.noaux i8042.nokbd "
+          "rcupdate.rcu_expedited=1 systemd.show_status=0")
+
+
+def run(files, before_boot=None, executables=(), timeout=600):
+    """Boot, run the first of files as root when the system is up, and return its Report.
+
+    before_boot is a line for the shell, run inside the root file system before systemd starts.
+    executables are further files that go to /share.
+    """
+    image = rootfs.built(HERE / "build")
+    with tempfile.TemporaryDirectory(prefix="ksbox-") as work:
+        work = Path(work)
+        stage = rootfs.stage(work / "stage")
+        share = stage / "share"
+        share.mkdir()
+        booted.fill(share, files)
+        for file in executables:
+            shutil.copy2(file, share)
+        if before_boot:
+            (share / "before-boot").write_text(before_boot + "\n")
+        _script(share / "prepare", PREPARE)
+        _script(share / "start", START.replace("{command}", f"python3 /share/{Path(files[0]).name}"))
+        units = stage / "etc/systemd/system"
+        (units / "multi-user.target.wants").mkdir(parents=True)
+        (units / "ksbox.service").write_text(UNIT)
+        (units / "multi-user.target.wants/ksbox.service").symlink_to("../ksbox.service")
+        _initrd(image / "initrd", stage, work / "initrd")
+        return _boot(image, work, timeout)
+
+
+def _script(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def _initrd(base, stage, target):
+    """The image's initial file system, followed by an archive that holds what is laid over the root."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        # Without the directories, or theirs would overwrite the attributes of those in the image.
+        for path in sorted(stage.rglob("*")):
+            if path.is_symlink() or not path.is_dir():
+                tar.add(path, path.relative_to(stage), recursive=False)
+    with open(target, "wb") as initrd:
+        initrd.write(base.read_bytes())
+        initrd.write(b"\0" * (-initrd.tell() % 512))
+        for name, mode, data in (("layer.tar", stat.S_IFREG | 0o600, layer.getvalue()), ("TRAILER!!!", 0, b"")):
+            initrd.write(_cpio(name, mode, data))
+
+
+def _cpio(name, mode, data):
+    """One entry of a cpio archive of the kind that the kernel reads."""
+    fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+
+def _boot(image, work, timeout):
+    disk, console, port = work / "disk.qcow2", work / "console", work / "port"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", image / "root.img", disk], check=True)
+    command = [
+        "setpriv", "--pdeathsig", "KILL", "timeout", "--foreground", "-s", "KILL", str(timeout),
+        "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
+        "-accel", "tcg,thread=multi,tb-size=512", "-machine", "q35", "-cpu", "qemu64", "-smp", "2", "-m", "768",
+        "-display", "none", "-serial", f"file:{console}",
+        "-kernel", image / "vmlinuz", "-initrd", work / "initrd", "-append", KERNEL,
+        "-drive", f"if=none,id=root,file={disk},format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=root",
+        "-device", "virtio-serial-pci", "-chardev", f"file,id=port,path={port}",
+        "-device", "virtserialport,chardev=port,name=ksbox", "-device", "virtio-rng-pci"]
+    if os.access("/dev/kvm", os.R_OK | os.W_OK):
+        command[command.index("-accel"):command.index("-accel")] = ["-accel", "kvm"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
+    return _report(port, console, done)
+
+
+def _report(port, console, done):
+    """Sort what came through the port: output, exit status, journal."""
+    output, journal, status = [], [], 125
+    lines = port.read_text(errors="replace").splitlines() if port.exists() else []
+    for line in lines:
+        if line.startswith("journal "):
+            journal.append(line.removeprefix("journal "))
+        elif line.startswith("status="):
+            status = int(line.removeprefix("status="))
+        else:
+            output.append(line)
+    said = console.read_text(errors="replace") if console.exists() else ""
+    return Report(status, "\n".join(output), done.stdout + said, "\n".join(journal))

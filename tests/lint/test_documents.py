@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Documents that other programs read: well-formed, and of one mind with the sources."""
+
+import os
+import re
+import subprocess
+import xml.etree.ElementTree as xml
+
+import pytest
+
+from lib.sources import TREE, files, read
+
+NAMES = "src/common/names.h"
+POLICY = "polkit/org.killswitch1.policy.in"
+INTERFACE = "dbus/org.killswitch1.xml"
+BUS_POLICY = "dbus/org.killswitch1.conf.in"
+# any, inactive, active: raising is easy, lowering is not.
+DEFAULTS = {
+    "org.killswitch1.engage": ("auth_admin_keep", "auth_admin_keep", "yes"),
+    "org.killswitch1.release": ("auth_admin_keep", "auth_admin_keep", "auth_admin_keep"),
+    "org.killswitch1.configure": ("auth_admin_keep", "auth_admin_keep", "auth_admin_keep"),
+}
+
+
+def parse(path):
+    return xml.parse(os.path.join(TREE, path)).getroot()
+
+
+def names():
+    return dict(re.findall(r'^#define (KS_\w+) "([^"]*)"', read(NAMES), re.M))
+
+
+@pytest.mark.parametrize("path", files(".xml", ".policy.in", ".conf.in", under="dbus") + [POLICY])
+def test_well_formed(path):
+    done = subprocess.run(["xmllint", "--noout", "--nonet", os.path.join(TREE, path)], stderr=subprocess.PIPE,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_polkit_actions():
+    actions = {action.get("id"): action for action in parse(POLICY).findall("action")}
+    assert set(actions) == set(DEFAULTS) == {value for key, value in names().items() if key.startswith("KS_ACTION_")}
+    for name, action in actions.items():
+        defaults = action.find("defaults")
+        assert tuple(defaults.find(f"allow_{who}").text for who in ("any", "inactive", "active")) == DEFAULTS[name]
+        assert action.find("description").text and action.find("message").text.endswith(("switch", "VPN"))
+        owner, = [note.text for note in action.findall("annotate")
+                  if note.get("key") == "org.freedesktop.policykit.owner"]
+        assert owner == "unix-user:@user@"
+
+
+def test_bus_names():
+    known = names()
+    assert parse(INTERFACE).find("interface").get("name") == known["KS_INTERFACE"]
+    assert parse(INTERFACE).get("name") == known["KS_OBJECT_PATH"]
+    for policy in parse(BUS_POLICY).findall("policy"):
+        for allow in policy.findall("allow"):
+            assert allow.get("own") or allow.get("send_destination") == known["KS_BUS_NAME"]
+    assert {policy.get("user") for policy in parse(BUS_POLICY).findall("policy")} == {"@user@", "root", None}
+
+
+def test_only_what_is_documented_may_be_sent():
+    default, = [policy for policy in parse(BUS_POLICY).findall("policy") if policy.get("context") == "default"]
+    interfaces = {allow.get("send_interface") for allow in default.findall("allow")}
+    assert None not in interfaces, "an allow without an interface lets everything in"
+
+
+def test_units_give_the_service_one_right_only():
+    for path in files(".service.in", under="systemd"):
+        unit = read(path)
+        for line in ("AmbientCapabilities=CAP_NET_ADMIN", "CapabilityBoundingSet=CAP_NET_ADMIN",
+                     "NoNewPrivileges=yes", "User=@user@"):
+            assert re.search(f"^{re.escape(line)}$", unit, re.M), (path, line)

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The kernel's routing in miniature, to watch packets between any two operations. */
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "common/names.h"
+#include "tests/unit/fib.h"
+
+Fib *fib_new(void)
+{
+        Fib *fib = g_new0(Fib, 1);
+
+        fib->rules = g_array_new(FALSE, TRUE, sizeof(KsRule));
+        fib->routes = g_array_new(FALSE, TRUE, sizeof(KsRoute));
+        return fib;
+}
+
+Fib *fib_copy(const Fib *fib)
+{
+        Fib *copy = g_new0(Fib, 1);
+
+        copy->rules = g_array_copy(fib->rules);
+        copy->routes = g_array_copy(fib->routes);
+        return copy;
+}
+
+void fib_free(Fib *fib)
+{
+        if (!fib)
+                return;
+        g_array_unref(fib->rules);
+        g_array_unref(fib->routes);
+        g_free(fib);
+}
+
+#define RULE(fib, i) (&g_array_index((fib)->rules, KsRule, i))
+#define ROUTE(fib, i) (&g_array_index((fib)->routes, KsRoute, i))
+
+/* Source, destination and TOS of a request count only when they are given: ops->compare(). */
+static gboolean addresses_fit(const KsRule *rule, const KsRule *request)
+{
+        if (rule->family != request->family)
+                return FALSE;
+        if (request->destination.length > 0 &&
+            !ks_prefix_equal(&rule->destination, &request->destination))
+                return FALSE;
+        if (request->source.length > 0 && !ks_prefix_equal(&rule->source, &request->source))
+                return FALSE;
+        return !request->tos || rule->tos == request->tos;
+}
+
+/* rule_exists(): all else has to be the same. */
+static gboolean already_there(const Fib *fib, const KsRule *request)
+{
+        for (guint i = 0; i < fib->rules->len; i++) {
+                KsRule same = *RULE(fib, i);
+
+                if (!addresses_fit(&same, request))
+                        continue;
+                same.destination = request->destination;
+                same.source = request->source;
+                same.tos = request->tos;
+                if (ks_rule_equal(&same, request))
+                        return TRUE;
+        }
+        return FALSE;
+}
+
+static gboolean fits(uint32_t of_rule, uint32_t of_request)
+{
+        return of_request == 0 || of_rule == of_request;
+}
+
+/* rule_find(): what the request doesn't name is not compared. */
+static gboolean would_be_deleted(const KsRule *rule, const KsRule *request)
+{
+        return addresses_fit(rule, request) && rule->priority == request->priority &&
+               fits(rule->action, request->action) && fits(rule->table, request->table) &&
+               fits(rule->mark, request->mark) && fits(rule->mark_mask, request->mark_mask) &&
+               fits(rule->suppress, request->suppress) && fits(rule->ipproto, request->ipproto) &&
+               fits(rule->origin, request->origin) &&
+               (!request->iif[0] || strcmp(rule->iif, request->iif) == 0) &&
+               (!request->oif[0] || strcmp(rule->oif, request->oif) == 0) &&
+               (!request->has_uid || (rule->has_uid && rule->uid_first == request->uid_first &&
+                                      rule->uid_last == request->uid_last)) &&
+               (!request->sport_first || (rule->sport_first == request->sport_first &&
+                                          rule->sport_last == request->sport_last)) &&
+               (!request->dport_first || (rule->dport_first == request->dport_first &&
+                                          rule->dport_last == request->dport_last));
+}
+
+static gboolean add_rule(Fib *fib, const KsRule *rule)
+{
+        guint at = 0;
+
+        if (already_there(fib, rule))
+                return FALSE;
+        while (at < fib->rules->len && RULE(fib, at)->priority <= rule->priority)
+                at++;
+        g_array_insert_val(fib->rules, at, *rule);
+        return TRUE;
+}
+
+static gboolean delete_rule(Fib *fib, const KsRule *rule)
+{
+        for (guint i = 0; i < fib->rules->len; i++)
+                if (would_be_deleted(RULE(fib, i), rule)) {
+                        g_array_remove_index(fib->rules, i);
+                        return TRUE;
+                }
+        return FALSE;
+}
+
+static gboolean put_route(Fib *fib, const KsRoute *route, gboolean replaces)
+{
+        for (guint i = 0; i < fib->routes->len; i++)
+                if (ks_route_same_place(ROUTE(fib, i), route)) {
+                        if (replaces)
+                                *ROUTE(fib, i) = *route;
+                        return replaces;
+                }
+        g_array_append_val(fib->routes, *route);
+        return TRUE;
+}
+
+static gboolean delete_route(Fib *fib, const KsRoute *route)
+{
+        for (guint i = 0; i < fib->routes->len; i++)
+                if (ks_route_same_place(ROUTE(fib, i), route) &&
+                    ROUTE(fib, i)->origin == route->origin &&
+                    fits((uint32_t)ROUTE(fib, i)->oif, (uint32_t)route->oif)) {
+                        g_array_remove_index(fib->routes, i);
+                        return TRUE;
+                }
+        return FALSE;
+}
+
+gboolean fib_apply(Fib *fib, const KsOp *op)
+{
+        switch (op->kind) {
+        case KS_OP_ADD_ROUTE:
+                return put_route(fib, &op->route, FALSE);
+        case KS_OP_REPLACE_ROUTE:
+                return put_route(fib, &op->route, TRUE);
+        case KS_OP_ADD_RULE:
+                return add_rule(fib, &op->rule);
+        case KS_OP_DELETE_RULE:
+                return delete_rule(fib, &op->rule);
+        case KS_OP_DELETE_ROUTE:
+                return delete_route(fib, &op->route);
+        }
+        g_return_val_if_reached(FALSE);
+}
+
+static gboolean in_range(uint16_t port, uint16_t first, uint16_t last)
+{
+        return !first || (port >= first && port <= last);
+}
+
+static gboolean rule_matches(const KsRule *rule, const FibPacket *packet)
+{
+        gboolean matches = (!ks_prefix_is_set(&rule->destination) ||
+                            ks_prefix_contains(&rule->destination, &packet->destination)) &&
+                           ((packet->mark ^ rule->mark) & rule->mark_mask) == 0 &&
+                           (!rule->iif[0] || strcmp(rule->iif, packet->iif) == 0) &&
+                           (!rule->has_uid ||
+                            (packet->uid >= rule->uid_first && packet->uid <= rule->uid_last)) &&
+                           fits(packet->protocol, rule->ipproto) &&
+                           in_range(packet->sport, rule->sport_first, rule->sport_last) &&
+                           in_range(packet->dport, rule->dport_first, rule->dport_last);
+
+        g_assert_false(rule->oif[0] || rule->source.length || rule->tos || rule->unknown);
+        return rule->family == packet->family && matches != rule->inverted;
+}
+
+/* The longest prefix, and of one length the smallest metric. */
+static const KsRoute *table_lookup(const Fib *fib, uint32_t table, const FibPacket *packet)
+{
+        const KsRoute *best = NULL;
+
+        for (guint i = 0; i < fib->routes->len; i++) {
+                const KsRoute *route = ROUTE(fib, i);
+
+                if (route->table != table || route->family != packet->family ||
+                    !ks_prefix_contains(&route->destination, &packet->destination))
+                        continue;
+                if (!best || route->destination.length > best->destination.length ||
+                    (route->destination.length == best->destination.length &&
+                     route->metric < best->metric))
+                        best = route;
+        }
+        return best;
+}
+
+int fib_lookup(const Fib *fib, const FibPacket *packet)
+{
+        const KsRoute *route;
+
+        for (guint i = 0; i < fib->rules->len; i++) {
+                const KsRule *rule = RULE(fib, i);
+
+                if (!rule_matches(rule, packet))
+                        continue;
+                if (rule->action != FR_ACT_TO_TBL)
+                        return 0;
+                route = table_lookup(fib, rule->table, packet);
+                if (!route)
+                        continue;
+                /* A route that refuses ends the lookup; only one that leads on is suppressed. */
+                if (route->type != RTN_UNICAST)
+                        return 0;
+                if (rule->suppress && route->destination.length <= rule->suppress - 1)
+                        continue;
+                return route->oif;
+        }
+        route = table_lookup(fib, RT_TABLE_MAIN, packet);
+        return route && route->type == RTN_UNICAST ? route->oif : 0;
+}
+
+KsSteering fib_steering(const Fib *fib)
+{
+        KsSteering steering = { g_array_new(FALSE, TRUE, sizeof(KsRule)),
+                                g_array_new(FALSE, TRUE, sizeof(KsRoute)) };
+
+        for (guint i = 0; i < fib->rules->len; i++)
+                if (RULE(fib, i)->origin == KS_PROTOCOL)
+                        g_array_append_val(steering.rules, *RULE(fib, i));
+        for (guint i = 0; i < fib->routes->len; i++)
+                if (ROUTE(fib, i)->origin == KS_PROTOCOL)
+                        g_array_append_val(steering.routes, *ROUTE(fib, i));
+        return steering;
+}
+
+void steering_clear(KsSteering *steering)
+{
+        g_clear_pointer(&steering->rules, g_array_unref);
+        g_clear_pointer(&steering->routes, g_array_unref);
+}

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The road with kernel WireGuard known by its port, no settings file, the real units: from nothing to released."""
+import json
+import os
+import sys
+
+import guest
+import world
+from guest import active, check, eventually, out, sh
+from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, reaches
+
+sessions = {}
+
+
+@check
+def early_unit_has_run():
+    world.build()
+    assert active("killswitch-early.service") == "active"
+    assert not os.path.exists("/etc/killswitch/killswitch.conf")
+    world.nothing_left()
+
+
+@check
+def before_engaging_every_way_is_open():
+    before = world.counters()
+    got = world.probe("all")
+    for kind, result in got.items():
+        assert result.get("seen") in (HOST4, HOST6, "sent"), got
+    after = world.counters()
+    assert after["leaked"] >= before["leaked"] + len(got), (before, after)
+    with world.flood(leaks=True):
+        world.flows(PLAIN, (HOST4, HOST6))
+
+
+@check
+def a_call_starts_the_service():
+    assert active("killswitchd.service") == "inactive"
+    word, details = guest.state()
+    assert word == "off" and not details["Engaged"], (word, details)
+    assert active("killswitchd.service") == "active"
+
+
+@check
+def the_unit_confines_it():
+    guest.confined()
+
+
+@check
+def link_is_known_by_netlink():
+    world.wireguard_up()
+    def known():
+        return next((vpn for vpn in guest.state()[1]["Vpns"] if vpn["Interface"] == "wg0"), None)
+    vpn = eventually(known, f"wg0 is known: {guest.state()}")
+    assert vpn["Kind"] == "wireguard" and vpn["Source"] == "wireguard" and vpn["Default"], vpn
+    for word in ("udp", "51820", world.VPN4, str(world.SERVER_PORT)):
+        assert word in vpn["Transport"], vpn
+    eventually(lambda: known()["Up"], f"wg0 is up: {known()}")
+    assert set(known()["Addresses"]) >= {TUNNEL4, TUNNEL6}, known()
+
+
+@check
+def active_user_engages_without_a_prompt():
+    sessions["tester"] = guest.Session("tester", terminal="/dev/tty1")
+    assert sessions["tester"].properties()["Active"] == "yes"
+    done = sessions["tester"].run("ksctl", "on")
+    assert done.returncode == 0, done
+    assert guest.state()[0] == "protecting", guest.state()
+
+
+@check
+def traffic_takes_the_vpn():
+    before = world.counters()
+    world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+    after = world.counters()
+    assert after["leaked"] == before["leaked"], (before, after)
+    assert after["transport"] > before["transport"], (before, after)
+
+
+@check
+def ways_around_the_vpn_are_refused():
+    # To the VPN's server too, for only the VPN itself may talk to it.
+    world.refused(AROUND + ("server4", "server6"), SOURCE_PORT="0")
+
+
+@check
+def state_is_told_in_words():
+    text = sessions["tester"].run("ksctl", "status")
+    assert text.returncode == 0 and "wg0" in text.stdout and "protecting" in text.stdout, text
+    word = json.loads(sessions["tester"].run("ksctl", "--json=short", "status").stdout)
+    assert "protecting" in json.dumps(word), word
+
+
+@check
+def deleted_link_refuses_at_once():
+    with world.flood():
+        out("ip link delete wg0")
+        world.refused(PLAIN + AROUND)
+    reaches("blocking")
+    world.refused(("all",))
+
+
+@check
+def the_vpn_comes_back_by_itself():
+    with world.flood():
+        world.wireguard_up()
+        reaches("protecting")
+        world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+    world.refused(AROUND)
+
+
+@check
+def link_down_refuses_imitators_too():
+    with world.flood():
+        for _ in range(5):
+            out("ip link set wg0 down")
+            # Refused while an imitator has the port.
+            eventually(lambda: sh("ip link set wg0 up", ok=False).returncode == 0, "the link is up again")
+        out("ip link set wg0 down")
+        reaches("blocking")
+    # WireGuard has closed its socket now, so that anybody can bind its port.
+    world.refused(PLAIN + AROUND + ("port4", "port6", "server4", "server6"), SOURCE_PORT="51820")
+    out("ip link set wg0 up")
+    out(f"ip addr replace {TUNNEL6}/64 dev wg0 nodad")
+    reaches("protecting")
+    world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+
+
+@check
+def the_server_over_ipv6_is_transport_too():
+    with world.flood():
+        out("ip link delete wg0")
+        world.wireguard_up(endpoint=world.VPN6)
+        reaches("protecting")
+        world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+
+
+@check
+def killed_service_changes_nothing():
+    pid = guest.main_pid("killswitchd.service")
+    with world.flood():
+        os.kill(pid, 9)
+        world.refused(AROUND)
+        eventually(lambda: guest.main_pid("killswitchd.service") not in (0, pid), "the service is started again")
+        reaches("protecting")
+        world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+
+
+@check
+def stopped_service_changes_nothing():
+    out("systemctl stop killswitchd.service")
+    world.refused(AROUND)
+    world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+
+
+@check
+def stopped_service_and_deleted_link_refuse_imitators_too():
+    assert guest.state()[0] == "protecting", guest.state()
+    out("ip link delete wg0")
+    world.wireguard_up()
+    reaches("protecting")
+    world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+    out("systemctl stop killswitchd.service")
+    out("ip link delete wg0")
+    # Nobody tells the guard that the VPN has let go of its port.
+    assert active("killswitchd.service") == "inactive"
+    world.refused(("all",))
+    assert guest.state()[0] == "blocking", guest.state()
+    world.wireguard_up()
+    reaches("protecting")
+    world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+
+
+@check
+def the_user_may_not_release():
+    done = sessions["tester"].run("ksctl", "--no-ask-password", "off")
+    assert done.returncode == 4, done
+    assert guest.state()[0] == "protecting", guest.state()
+    world.refused(AROUND)
+
+
+@check
+def the_user_releases_with_the_password():
+    out("ip link delete wg0")
+    done = sessions["tester"].run("ksctl", "off", typed="root")
+    assert done.returncode == 0, done
+    assert guest.state()[0] == "off", guest.state()
+    world.nothing_left()
+    world.flows(PLAIN + AROUND, (HOST4, HOST6))
+
+
+if __name__ == "__main__":
+    sys.exit(guest.main())

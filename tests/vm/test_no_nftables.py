@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A kernel without nftables, in a virtual machine: one boot, each check an item."""
+from pathlib import Path
+
+import pytest
+
+from lib import vm
+from lib.booted import report
+
+GUEST = Path(__file__).resolve().parent / "guest"
+SCRIPT = GUEST / "no_nftables.py"
+pytestmark = pytest.mark.watchdog(660)
+
+
+@pytest.fixture(scope="module")
+def boot():
+    return vm.run([SCRIPT, GUEST / "world.py", GUEST / "probe.py"], before_boot="find /usr/lib/modules -name 'nf_tables.ko*' -delete")
+
+
+@pytest.mark.parametrize("check", report.checks(SCRIPT))
+def test_no_nftables(boot, check):
+    boot.verify(check)
