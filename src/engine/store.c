@@ -39,13 +39,14 @@ static guint64 read_clock(clockid_t clock)
 
 KsNow ks_now(void)
 {
-        g_autofree char *boot_id = NULL;
+        static char *boot_id;
         KsNow now = {
                 .boottime = read_clock(CLOCK_BOOTTIME),
                 .realtime = read_clock(CLOCK_REALTIME),
         };
 
-        if (g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot_id, NULL, NULL))
+        /* A process lives in one boot; unreadable is asked for again. */
+        if (boot_id || g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot_id, NULL, NULL))
                 g_strlcpy(now.boot_id, g_strstrip(boot_id), sizeof(now.boot_id));
         return now;
 }

@@ -2,6 +2,8 @@
 /* The guard in the kernel: whole transactions through libnftables, and proof that it is still ours.
  */
 
+#include <netinet/in.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <netlink/attr.h>
@@ -25,8 +27,7 @@ struct KsNftables {
         struct nft_ctx *context;
         struct nl_sock *socket; /* asks for the generation only */
         char *listing;          /* of the table as we left it; NULL: none */
-        guint32 generation;     /* when the listing was taken, or no table was found */
-        gboolean absent;        /* there was none then */
+        guint32 generation;     /* when the listing was taken */
 };
 
 static int take_generation(struct nl_msg *message, void *userdata)
@@ -121,7 +122,6 @@ static gboolean run(KsNftables *nftables, const char *command, GError **error)
 /* The table as text without counters' values; NULL when there is none. */
 static char *list(KsNftables *nftables)
 {
-        nftables->absent = FALSE;
         if (!run(nftables, "list table " TABLE, NULL))
                 return NULL;
         return g_strdup(nft_ctx_get_output_buffer(nftables->context));
@@ -198,7 +198,6 @@ gboolean ks_nftables_remove(KsNftables *nftables, GError **error)
                 return FALSE;
         }
         g_clear_pointer(&nftables->listing, g_free);
-        nftables->absent = get_generation(nftables->socket, &nftables->generation) == 0 && !local;
         return TRUE;
 }
 
@@ -232,18 +231,24 @@ void ks_nftables_links_changed(KsNftables *nftables)
 
 gboolean ks_nftables_is_present(KsNftables *nftables)
 {
-        g_autofree char *listing = NULL;
-        guint32 generation;
+        struct nfgenmsg header = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 };
+        int type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE;
+        struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_ACK);
+        int r;
 
-        if (get_generation(nftables->socket, &generation) < 0)
-                return FALSE;
-        if (nftables->absent && generation == nftables->generation)
-                return FALSE;
-        listing = list(nftables);
-        nftables->absent = !listing && !nftables->listing;
-        if (nftables->absent)
-                nftables->generation = generation;
-        return listing != NULL;
+        if (!message)
+                g_error("out of memory");
+        nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
+        nla_put_string(message, NFTA_TABLE_NAME, KS_GUARD_TABLE);
+        nl_socket_modify_cb(nftables->socket, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
+        r = nl_send_auto(nftables->socket, message);
+        nlmsg_free(message);
+        if (r >= 0)
+                r = nl_recvmsgs_default(nftables->socket); /* the answer */
+        if (r >= 0)
+                r = nl_wait_for_ack(nftables->socket);
+        /* In doubt it is there: taking away what isn't does no harm. */
+        return r != -NLE_OBJ_NOTFOUND;
 }
 
 gboolean ks_nftables_blocked(KsNftables *nftables, guint64 *packets, guint64 *bytes)
@@ -251,7 +256,7 @@ gboolean ks_nftables_blocked(KsNftables *nftables, guint64 *packets, guint64 *by
         const char *output, *values;
         gboolean found;
 
-        if (nftables->absent && !ks_nftables_is_present(nftables))
+        if (!ks_nftables_is_present(nftables))
                 return FALSE;
         /* Values are what a stateless listing leaves out. */
         nft_ctx_output_set_flags(nftables->context, NFT_CTX_OUTPUT_NUMERIC_ALL);
