@@ -301,19 +301,13 @@ gboolean ks_enforcer_raise(KsEnforcer *enforcer, const KsSettings *settings, KsP
 {
         g_autoptr(GError) guard_error = NULL;
         gboolean guard = raise_guard(enforcer, plan, links_changed, repair, &guard_error);
-        gboolean was_raised = enforcer->guard_raised;
         gboolean steering;
 
         enforcer->guard_raised = guard;
         g_free(enforcer->guard_problem);
         enforcer->guard_problem = guard ? NULL : g_strdup(guard_error->message);
-        /* On the way up nothing else is begun. When up already, the other layer
-         * is all that is left, and kept. */
-        if (!guard && settings->guard_required && !was_raised && !enforcer->plan) {
-                g_propagate_error(error, g_steal_pointer(&guard_error));
-                ks_plan_free(plan);
-                return FALSE;
-        }
+        /* Without the guard the other layer is all that is left, so it is raised in any
+         * case. A caller that may refuse to engage lowers it again. */
         steering = raise_steering(enforcer, plan, links_changed, enforcer->settled ? repair : NULL,
                                   error);
         enforcer->settled = steering;

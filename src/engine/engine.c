@@ -57,6 +57,7 @@ gboolean ks_engine_check(KsEngine *engine, const KsRequest *request, gboolean *n
                          GError **error)
 {
         const KsIntent *intent = &engine->intent;
+        KsNow now = ks_now();
 
         ks_engine_follow_disk(engine);
         *nothing_to_do = FALSE;
@@ -75,6 +76,12 @@ gboolean ks_engine_check(KsEngine *engine, const KsRequest *request, gboolean *n
                         return fail(error, KS_ERROR_CONFLICT,
                                     "Engaged already; a trial would lower the kill switch when it "
                                     "ends. Release it first, or leave it as it is");
+                /* Or whoever may engage could lower what another has raised for longer. */
+                if (intent->mode == KS_MODE_TRIAL &&
+                    request->duration < ks_intent_remaining(intent, &now))
+                        return fail(error, KS_ERROR_CONFLICT,
+                                    "A trial that ends later is running; release it first, or ask "
+                                    "for a longer one");
                 return TRUE;
         case KS_VERB_CONFIRM:
                 return (intent->engaged && intent->mode == KS_MODE_TRIAL) ||

@@ -26,7 +26,8 @@ struct nl_sock;
 struct nl_sock *ks_rtnl_cache_socket(KsRtnl *rtnl);
 
 /**
- * ks_rtnl_dump_rules() - all rules of both families that carry our protocol
+ * ks_rtnl_dump_rules() - all rules of both families that carry our protocol, and
+ *   nothing that we never write
  * @rules: of KsRule, appended to
  * @error: KS_ERROR_KERNEL
  */
