@@ -110,7 +110,7 @@ static GArray *read_lan_routes(KsEnforcer *enforcer, const KsSettings *settings,
         return g_steal_pointer(&prefixes);
 }
 
-KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan,
+KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan, GArray *kept,
                          GError **error)
 {
         g_autoptr(GPtrArray) links = ks_links_read(enforcer->rtnl, error);
@@ -123,7 +123,7 @@ KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan
                 if (!lan_routes)
                         return NULL;
         }
-        return ks_plan_new(settings, lan, links, lan_routes);
+        return ks_plan_new(settings, lan, links, lan_routes, kept);
 }
 
 gboolean ks_enforcer_check_table(KsEnforcer *enforcer, guint32 table, GError **error)
@@ -187,8 +187,15 @@ static gboolean read_steering(KsEnforcer *enforcer, KsSteering *present, GError 
 {
         g_array_set_size(present->rules, 0);
         g_array_set_size(present->routes, 0);
-        return ks_rtnl_dump_rules(enforcer->rtnl, present->rules, error) &&
-               ks_rtnl_dump_routes(enforcer->rtnl, 0, KS_PROTOCOL, present->routes, error);
+        if (!ks_rtnl_dump_rules(enforcer->rtnl, present->rules, error) ||
+            !ks_rtnl_dump_routes(enforcer->rtnl, 0, KS_PROTOCOL, present->routes, error))
+                return FALSE;
+        /* We never write a rule that we can't read; whatever protocol it claims, it is
+         * somebody else's, and must not keep us from letting go. */
+        for (guint i = present->rules->len; i > 0; i--)
+                if (g_array_index(present->rules, KsRule, i - 1).unknown)
+                        g_array_remove_index(present->rules, i - 1);
+        return TRUE;
 }
 
 static gboolean has_rule(GArray *rules, const KsRule *rule)

@@ -30,11 +30,12 @@ guint32 ks_enforcer_port(const KsEnforcer *enforcer);
 
 /**
  * ks_enforcer_plan() - read links (and main's routes where they count), and plan
+ * @kept: see ks_plan_new()
  * @error: KS_ERROR_KERNEL
  *
  * Returns: a new plan.
  */
-KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan,
+KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan, GArray *kept,
                          GError **error);
 
 /**

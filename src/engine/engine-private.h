@@ -30,6 +30,9 @@ struct KsEngine {
 /* LAN access in force. */
 KsLan ks_engine_lan(const KsEngine *engine);
 
+/* A plan for the settings and the links as they are now. */
+KsPlan *ks_engine_plan(KsEngine *engine, GError **error);
+
 /* Whether the kernel shall hold the plan now. */
 gboolean ks_intent_is_up(const KsIntent *intent);
 

@@ -53,12 +53,32 @@ static void tell_repair(KsEngine *engine, const char *layer, const char *what)
                 engine->events.repaired(layer, what, engine->events.userdata);
 }
 
+KsPlan *ks_engine_plan(KsEngine *engine, GError **error)
+{
+        g_autoptr(GArray) kept = g_array_new(FALSE, FALSE, sizeof(KsPrefix));
+
+        g_array_append_vals(kept, engine->intent.networks, engine->intent.n_networks);
+        return ks_enforcer_plan(engine->enforcer, engine->settings, ks_engine_lan(engine), kept,
+                                error);
+}
+
+/* What a VPN had while it was up stays its own until Release or Reload. */
+static void remember_networks(KsEngine *engine)
+{
+        const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
+        g_autoptr(GError) local = NULL;
+
+        if (!plan || !ks_intent_add_networks(&engine->intent, plan->claims))
+                return;
+        if (!ks_store_save(engine->store, &engine->intent, &local))
+                ks_log(LOG_WARNING, "%s", local->message);
+}
+
 /* One attempt to bring the kernel to a plan made now. */
 static gboolean raise_once(KsEngine *engine, gboolean links_changed, GError **error)
 {
         g_auto(KsRepair) repair = { 0 };
-        KsPlan *plan = ks_enforcer_plan(engine->enforcer, engine->settings, ks_engine_lan(engine),
-                                        error);
+        KsPlan *plan = ks_engine_plan(engine, error);
         gboolean fine;
 
         if (!plan)
@@ -101,8 +121,7 @@ static void check_table(KsEngine *engine)
 void ks_engine_plan_idle(KsEngine *engine)
 {
         g_clear_pointer(&engine->idle_plan, ks_plan_free);
-        engine->idle_plan = ks_enforcer_plan(engine->enforcer, engine->settings,
-                                             ks_engine_lan(engine), NULL);
+        engine->idle_plan = ks_engine_plan(engine, NULL);
 }
 
 gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GError **error)
@@ -123,6 +142,7 @@ gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GEr
                 ks_engine_plan_idle(engine);
         }
         g_clear_pointer(&engine->kernel_problem, g_free);
+        remember_networks(engine);
         if (fine) {
                 ks_engine_cancel_retry(engine);
         } else {

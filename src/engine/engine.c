@@ -149,6 +149,9 @@ static gboolean transition(KsEngine *engine, KsIntent next, const char *reason, 
                 return FALSE;
         if (was.engaged != next.engaged || was_up != ks_intent_is_up(&next))
                 next.since = ks_now().realtime;
+        /* Known already, so that they need no writing of their own. */
+        if (ks_intent_is_up(&next) && engine->idle_plan)
+                ks_intent_add_networks(&next, engine->idle_plan->claims);
         if (!save(engine, &next, error))
                 return FALSE;
         engine->intent = next;
@@ -166,6 +169,8 @@ static KsIntent intent_with(const KsEngine *engine, gboolean engaged)
         KsIntent next = engine->intent;
 
         next.engaged = engaged;
+        if (!engaged)
+                next.n_networks = 0;
         next.mode = KS_MODE_STEADY;
         next.duration = next.deadline_boottime = next.deadline_realtime = 0;
         return next;
@@ -222,6 +227,7 @@ static gboolean reload(KsEngine *engine, GError **error)
                 return FALSE;
         }
         engine->settings = fresh;
+        engine->intent.n_networks = 0;
         forget_lan(engine);
         if (!ks_intent_is_up(&engine->intent)) {
                 ks_engine_plan_idle(engine);

@@ -5,6 +5,9 @@
 
 #include "engine/settings-keys.h"
 
+/* Each is two rules a family, and every packet may have to pass all of them. */
+#define SELECTORS_MAX 1024
+
 /* Points at the key where it stands, or at the section when it isn't there. */
 static gboolean fail_draft(KsSettingsReader *reader, const KsVpnDraft *draft, const char *key,
                            GError **error, const char *sentence)
@@ -117,11 +120,20 @@ static gboolean check_unique(KsSettingsReader *reader, guint i, GError **error)
 
 KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error)
 {
+        guint selectors = 0;
+
         for (guint i = 0; i < reader->drafts->len; i++) {
                 KsVpnDraft *draft = g_ptr_array_index(reader->drafts, i);
 
                 if (!finish_draft(reader, draft, error) || !check_unique(reader, i, error))
                         return NULL;
+                selectors += draft->vpn->selectors->len;
+                if (selectors > SELECTORS_MAX) {
+                        fail_draft(reader, draft, "Endpoint", error,
+                                   "brings the sections together above 1024 combinations of "
+                                   "protocol and endpoint; name fewer endpoints");
+                        return NULL;
+                }
                 g_ptr_array_add(reader->settings->vpns, g_steal_pointer(&draft->vpn));
                 /* The draft's name and interface are still compared with later ones. */
                 draft->vpn = ks_vpn_copy(g_ptr_array_index(reader->settings->vpns, i));

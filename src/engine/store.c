@@ -81,6 +81,25 @@ guint64 ks_intent_remaining(const KsIntent *intent, const KsNow *now)
         return MIN(remaining, intent->duration);
 }
 
+static gboolean has_network(const KsIntent *intent, const KsPrefix *network)
+{
+        for (guint i = 0; i < intent->n_networks; i++)
+                if (ks_prefix_equal(&intent->networks[i], network))
+                        return TRUE;
+        return FALSE;
+}
+
+gboolean ks_intent_add_networks(KsIntent *intent, GArray *networks)
+{
+        guint before = intent->n_networks;
+
+        for (guint i = 0; i < networks->len && intent->n_networks < KS_NETWORKS_MAX; i++)
+                if (!has_network(intent, &g_array_index(networks, KsPrefix, i)))
+                        intent->networks[intent->n_networks++] = g_array_index(networks, KsPrefix,
+                                                                               i);
+        return intent->n_networks > before;
+}
+
 KsStore *ks_store_new(const char *directory)
 {
         KsStore *store = g_new0(KsStore, 1);
@@ -109,6 +128,30 @@ static char *checksum_of(GKeyFile *file)
         return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text, length);
 }
 
+static void put_networks(GKeyFile *file, const KsIntent *intent)
+{
+        g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+        g_auto(GStrv) texts = NULL;
+
+        for (guint i = 0; i < intent->n_networks; i++) {
+                g_autofree char *text = ks_prefix_to_string(&intent->networks[i]);
+
+                g_strv_builder_add(builder, text);
+        }
+        texts = g_strv_builder_end(builder);
+        g_key_file_set_string_list(file, GROUP, "Networks", (const char *const *)texts,
+                                   intent->n_networks);
+}
+
+static void get_networks(GKeyFile *file, KsIntent *intent)
+{
+        g_auto(GStrv) texts = g_key_file_get_string_list(file, GROUP, "Networks", NULL, NULL);
+
+        for (guint i = 0; texts && texts[i] && intent->n_networks < KS_NETWORKS_MAX; i++)
+                if (ks_prefix_parse(texts[i], &intent->networks[intent->n_networks], NULL))
+                        intent->n_networks++;
+}
+
 static char *intent_to_text(const KsIntent *intent, gsize *length)
 {
         g_autoptr(GKeyFile) file = g_key_file_new();
@@ -125,6 +168,8 @@ static char *intent_to_text(const KsIntent *intent, gsize *length)
                 g_key_file_set_uint64(file, GROUP, "DeadlineRealtime", intent->deadline_realtime);
                 g_key_file_set_string(file, GROUP, "BootId", intent->boot_id);
         }
+        if (intent->n_networks)
+                put_networks(file, intent);
         if (intent->has_lan) {
                 g_key_file_set_string(file, GROUP, "Lan", ks_lan_to_string(intent->lan));
                 g_key_file_set_string(file, GROUP, "LanInSettings",
@@ -162,6 +207,7 @@ static gboolean fields_from_file(GKeyFile *file, KsIntent *intent, GError **erro
         intent->deadline_boottime = g_key_file_get_uint64(file, GROUP, "DeadlineBoottime", NULL);
         intent->deadline_realtime = g_key_file_get_uint64(file, GROUP, "DeadlineRealtime", NULL);
         g_strlcpy(intent->boot_id, boot_id ? boot_id : "", sizeof(intent->boot_id));
+        get_networks(file, intent);
         intent->has_lan = ks_lan_from_string(lan, &intent->lan) &&
                           ks_lan_from_string(lan_in_settings, &intent->lan_in_settings);
         return TRUE;

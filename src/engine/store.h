@@ -11,6 +11,9 @@ typedef enum KsMode {
         KS_MODE_PAUSE,  /* let go until the deadline, then engaged */
 } KsMode;
 
+/* More than any machine's VPNs have; what is beyond is not remembered. */
+#define KS_NETWORKS_MAX 64
+
 /* What the user last asked for. All times in microseconds. */
 typedef struct KsIntent {
         gboolean engaged; /* paused counts as engaged */
@@ -21,6 +24,9 @@ typedef struct KsIntent {
         guint64 saved_realtime;    /* when this was written */
         guint64 since;             /* CLOCK_REALTIME when the state began */
         char boot_id[37];
+        /* Networks of VPNs that were up since it was engaged: still theirs while no VPN is. */
+        guint n_networks;
+        KsPrefix networks[KS_NETWORKS_MAX];
         gboolean has_lan; /* SetLan was called; valid while Lan= is what it was */
         KsLan lan;
         KsLan lan_in_settings; /* what Lan= was then */
@@ -48,6 +54,9 @@ void ks_intent_set_deadline(KsIntent *intent, KsMode mode, guint64 duration, con
  * then (closed is the safe side), and a trial starts again (it ends all the same).
  */
 guint64 ks_intent_remaining(const KsIntent *intent, const KsNow *now);
+
+/* Adds to the networks. Returns: whether there was a new one. */
+gboolean ks_intent_add_networks(KsIntent *intent, GArray *networks);
 
 /* Where the intent is kept. */
 typedef struct KsStore KsStore;

@@ -9,6 +9,14 @@
 #include "kernel/links.h"
 #include "kernel/wireguard.h"
 
+static KsLink *find_index(GPtrArray *links, int index)
+{
+        for (guint i = 0; i < links->len; i++)
+                if (((KsLink *)g_ptr_array_index(links, i))->index == index)
+                        return g_ptr_array_index(links, i);
+        return NULL;
+}
+
 static void take_link(struct nl_object *object, void *userdata)
 {
         struct rtnl_link *nl_link = (struct rtnl_link *)object;
@@ -17,21 +25,14 @@ static void take_link(struct nl_object *object, void *userdata)
         const char *kind = rtnl_link_get_type(nl_link);
         KsLink *link;
 
-        if (!name || rtnl_link_get_family(nl_link) != AF_UNSPEC)
+        /* libnl calls a bridge's own entry AF_BRIDGE, so the family says nothing. */
+        if (!name || find_index(links, rtnl_link_get_ifindex(nl_link)))
                 return;
         link = ks_link_new(rtnl_link_get_ifindex(nl_link), name);
         g_strlcpy(link->kind, kind ? kind : "", sizeof(link->kind));
         link->type = (uint16_t)rtnl_link_get_arptype(nl_link);
         link->flags = rtnl_link_get_flags(nl_link);
         g_ptr_array_add(links, link);
-}
-
-static KsLink *find_index(GPtrArray *links, int index)
-{
-        for (guint i = 0; i < links->len; i++)
-                if (((KsLink *)g_ptr_array_index(links, i))->index == index)
-                        return g_ptr_array_index(links, i);
-        return NULL;
 }
 
 static gboolean prefix_from_nl(struct nl_addr *nl_addr, unsigned length, KsPrefix *prefix)

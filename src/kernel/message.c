@@ -269,6 +269,10 @@ gboolean ks_message_parse_rule(struct nlmsghdr *header, KsRule *rule)
 
 gboolean ks_message_parse_route(struct nlmsghdr *header, KsRoute *route)
 {
+        static const int beyond[] = {
+                RTA_MULTIPATH, RTA_VIA,   RTA_SRC,   RTA_PREFSRC,
+                RTA_METRICS,   RTA_NH_ID, RTA_ENCAP, RTA_FLOW,
+        };
         struct rtmsg *route_header = nlmsg_data(header);
         struct nlattr *attributes[RTA_MAX + 1];
         struct nlattr *a;
@@ -299,7 +303,8 @@ gboolean ks_message_parse_route(struct nlmsghdr *header, KsRoute *route)
         if ((a = attributes[RTA_GATEWAY]) &&
             !get_prefix(a, route->family, ks_family_bits(route->family), &route->gateway))
                 return FALSE;
-        route->unknown = attributes[RTA_MULTIPATH] || attributes[RTA_VIA] || attributes[RTA_SRC] ||
-                         attributes[RTA_ENCAP] || route_header->rtm_tos;
+        for (guint i = 0; i < G_N_ELEMENTS(beyond); i++)
+                route->unknown |= attributes[beyond[i]] != NULL;
+        route->unknown |= route_header->rtm_tos || (route_header->rtm_flags & RTNH_F_ONLINK);
         return TRUE;
 }

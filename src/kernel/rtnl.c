@@ -104,8 +104,7 @@ static int take_rule(struct nl_msg *message, void *userdata)
         KsRule rule;
 
         if (nlmsg_hdr(message)->nlmsg_type == RTM_NEWRULE &&
-            ks_message_parse_rule(nlmsg_hdr(message), &rule) && rule.origin == KS_PROTOCOL &&
-            !rule.unknown) /* we never write such a one, whatever protocol it claims */
+            ks_message_parse_rule(nlmsg_hdr(message), &rule) && rule.origin == KS_PROTOCOL)
                 g_array_append_val(dump->result, rule);
         return NL_OK;
 }

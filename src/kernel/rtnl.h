@@ -26,8 +26,7 @@ struct nl_sock;
 struct nl_sock *ks_rtnl_cache_socket(KsRtnl *rtnl);
 
 /**
- * ks_rtnl_dump_rules() - all rules of both families that carry our protocol, and
- *   nothing that we never write
+ * ks_rtnl_dump_rules() - all rules of both families that carry our protocol
  * @rules: of KsRule, appended to
  * @error: KS_ERROR_KERNEL
  */

@@ -14,11 +14,11 @@ typedef struct Planner {
         KsLan lan;
         GPtrArray *links;
         GArray *lan_routes;
+        GArray *kept;
         KsPlan *plan;
-        GArray *claims; /* of KsPrefix: networks of VPNs that a LAN could claim */
 } Planner;
 
-/* Fills ->claims from the VPNs. */
+/* Fills the plan's claims from the VPNs and from what is kept. */
 void ks_planner_collect_claims(Planner *planner);
 
 /* All rules of one family, from exemption to floor. */

@@ -231,6 +231,12 @@ static gboolean lan_could_claim(const Planner *planner, const KsPrefix *prefix)
  * the VPN is up or not, of others while it is. */
 void ks_planner_collect_claims(Planner *planner)
 {
+        for (guint i = 0; planner->kept && i < planner->kept->len; i++) {
+                const KsPrefix *prefix = &g_array_index(planner->kept, KsPrefix, i);
+
+                if (lan_could_claim(planner, prefix))
+                        ks_prefix_array_add(planner->plan->claims, prefix);
+        }
         for (guint i = 0; i < planner->plan->vpns->len; i++) {
                 const KsPlanVpn *entry = g_ptr_array_index(planner->plan->vpns, i);
 
@@ -240,7 +246,7 @@ void ks_planner_collect_claims(Planner *planner)
                         const KsPrefix *prefix = &g_array_index(entry->vpn->prefixes, KsPrefix, j);
 
                         if (lan_could_claim(planner, prefix))
-                                ks_prefix_array_add(planner->claims, prefix);
+                                ks_prefix_array_add(planner->plan->claims, prefix);
                 }
         }
 }
@@ -250,8 +256,8 @@ void ks_planner_collect_claims(Planner *planner)
  * end every lookup before the LAN's rules (fib_rules_lookup()). */
 static void plan_claims(Planner *planner, int family)
 {
-        for (guint i = 0; i < planner->claims->len; i++) {
-                const KsPrefix *prefix = &g_array_index(planner->claims, KsPrefix, i);
+        for (guint i = 0; i < planner->plan->claims->len; i++) {
+                const KsPrefix *prefix = &g_array_index(planner->plan->claims, KsPrefix, i);
                 KsRule rule = rule_lookup(planner, family, KS_OFFSET_VPN_PREFIXES,
                                           planner->settings->table);
 

@@ -36,6 +36,7 @@ void ks_plan_free(KsPlan *plan)
         g_array_unref(plan->rules);
         g_array_unref(plan->routes);
         ks_guard_free(plan->guard);
+        g_array_unref(plan->claims);
         g_ptr_array_unref(plan->vpns);
         g_ptr_array_unref(plan->problems);
         g_free(plan);
@@ -152,9 +153,9 @@ static void plan_vpn_up(Planner *planner, KsPlanVpn *entry, const KsLink *link, 
 
 static void plan_guard_claims(Planner *planner)
 {
-        for (guint i = 0; i < planner->claims->len; i++)
+        for (guint i = 0; i < planner->plan->claims->len; i++)
                 ks_guard_add_prefix(planner->plan->guard, KS_SET_VPN_NETWORK4, KS_SET_VPN_NETWORK6,
-                                    &g_array_index(planner->claims, KsPrefix, i));
+                                    &g_array_index(planner->plan->claims, KsPrefix, i));
 }
 
 static void plan_guard_lan(Planner *planner)
@@ -304,14 +305,15 @@ static void plan_vpns(Planner *planner)
         }
 }
 
-KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GArray *lan_routes)
+KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GArray *lan_routes,
+                    GArray *kept)
 {
-        g_autoptr(GArray) claims = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
-        Planner planner = { settings, lan, links, lan_routes, g_new0(KsPlan, 1), claims };
+        Planner planner = { settings, lan, links, lan_routes, kept, g_new0(KsPlan, 1) };
         KsPlan *plan = planner.plan;
 
         plan->rules = g_array_new(FALSE, TRUE, sizeof(KsRule));
         plan->routes = g_array_new(FALSE, TRUE, sizeof(KsRoute));
+        plan->claims = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
         plan->vpns = g_ptr_array_new_with_free_func((GDestroyNotify)plan_vpn_free);
         plan->problems = g_ptr_array_new_with_free_func(g_free);
         plan->guard = ks_guard_new(settings, lan);

@@ -46,6 +46,7 @@ typedef struct KsPlan {
         KsGuard *guard;
         GPtrArray *vpns;     /* of KsPlanVpn* */
         GPtrArray *problems; /* of char*: sentences for the administrator */
+        GArray *claims;      /* of KsPrefix: networks of VPNs that a LAN could claim */
         gboolean protecting; /* a VPN that carries all traffic is up */
 } KsPlan;
 
@@ -56,10 +57,14 @@ typedef struct KsPlan {
  * @links: of KsLink*, all links of the host
  * @lan_routes: of KsPrefix, destinations of main's routes over uplinks that are
  *   no default; only read with KS_LAN_MODE_ALL; may be NULL
+ * @kept: of KsPrefix, networks of VPNs that were up before; they stay theirs when
+ *   the VPN is gone, or its private traffic would go to whoever claims them on
+ *   the LAN; may be NULL
  *
  * Pure: no I/O, no clock, same input same plan.
  */
-KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GArray *lan_routes);
+KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GArray *lan_routes,
+                    GArray *kept);
 void ks_plan_free(KsPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsPlan, ks_plan_free)
 

@@ -7,9 +7,12 @@
 #include "common/names.h"
 #include "service/authority.h"
 
-/* Senders with an open question, and calls of one sender that wait behind it. */
-#define PENDING_MAX 128
+/* Senders with an open question, of one user and of all together, and calls of
+ * one sender that wait behind it. Only users other than root can use theirs up. */
+#define PENDING_USER_MAX 16
+#define PENDING_MAX 1024
 #define WAITING_MAX 64
+#define TOO_MANY "Too many calls are waiting for authorization; answer those first"
 
 struct KsAuthority {
         sd_bus *bus;
@@ -165,6 +168,21 @@ static void on_authority(GObject *source, GAsyncResult *async, gpointer userdata
         }
 }
 
+static guint count_user(KsAuthority *authority, guint32 uid)
+{
+        GHashTableIter iter;
+        gpointer value;
+        guint count = 0;
+
+        g_hash_table_iter_init(&iter, authority->pending);
+        while (g_hash_table_iter_next(&iter, NULL, &value)) {
+                const Check *check = value;
+
+                count += check->has_uid && check->uid == uid;
+        }
+        return count;
+}
+
 static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         Check *check = userdata;
@@ -178,6 +196,8 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         check->has_uid = TRUE;
         if (check->uid == 0)
                 decide(check, NULL, NULL);
+        else if (count_user(check->authority, check->uid) > PENDING_USER_MAX)
+                decide(check, KS_ERROR_PREFIX "LimitsExceeded", TOO_MANY);
         else if (check->polkit_failed)
                 decide_without_polkit(check);
         return 0;
@@ -253,10 +273,7 @@ int ks_authority_check(KsAuthority *authority, sd_bus_message *message, const ch
         }
         if (!sender || check || g_hash_table_size(authority->pending) >= PENDING_MAX) {
                 free_userdata(userdata);
-                return sd_bus_error_set(
-                        error, KS_ERROR_PREFIX "LimitsExceeded",
-                        "Too many calls are waiting for authorization; answer those "
-                        "first");
+                return sd_bus_error_set(error, KS_ERROR_PREFIX "LimitsExceeded", TOO_MANY);
         }
         check = g_new0(Check, 1);
         check->references = 2; /* ours while pending, and polkit's */

@@ -48,7 +48,7 @@ static gboolean prepare(Bench *bench, const char *directory, const char *text, G
         bench->enforcer = bench->settings ? ks_enforcer_new(error) : NULL;
         bench->rtnl = bench->enforcer ? ks_rtnl_new(error) : NULL;
         plan = bench->rtnl ? ks_enforcer_plan(bench->enforcer, bench->settings,
-                                              bench->settings->lan, error)
+                                              bench->settings->lan, NULL, error)
                            : NULL;
         if (!plan)
                 return FALSE;
@@ -65,7 +65,7 @@ static gboolean prepare(Bench *bench, const char *directory, const char *text, G
 static gboolean raise_all(Bench *bench, GError **error)
 {
         KsPlan *plan = ks_enforcer_plan(bench->enforcer, bench->settings, bench->settings->lan,
-                                        error);
+                                        NULL, error);
 
         return plan && ks_enforcer_raise(bench->enforcer, bench->settings, plan, TRUE, NULL, error);
 }
@@ -73,7 +73,7 @@ static gboolean raise_all(Bench *bench, GError **error)
 static gboolean plan_only(Bench *bench, GError **error)
 {
         g_autoptr(KsPlan) plan = ks_enforcer_plan(bench->enforcer, bench->settings,
-                                                  bench->settings->lan, error);
+                                                  bench->settings->lan, NULL, error);
 
         return plan != NULL;
 }

@@ -31,9 +31,9 @@ GUARD = ["inet", "killswitch"]
 
 
 class Ground:
-    def __init__(self, machine):
+    def __init__(self, machine, internet=Internet):
         self.machine = machine
-        self.internet = Internet()
+        self.internet = internet()
         self.host = self.internet.host
         self.uplink = self.internet.uplink
         self.daemon = Daemon(self.host)

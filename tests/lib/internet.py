@@ -28,6 +28,31 @@ VPN_NET = {4: "10.8.0.0/24", 6: "fd08::/64"}
 NAMES = ("host", "router", "vpn", "public", "lan")
 
 
+class HostAlone:
+    """The host with its uplink and addresses, and a router at the other end that answers nothing:
+    enough where no packet is sent."""
+
+    def __init__(self):
+        self.spaces = {name: Namespace(name) for name in ("host", "router")}
+        self.host, self.router = self.spaces.values()
+        self.uplink = None
+        self.router.ips("""
+            link add h0 type veth peer name eth0 address 02:00:00:00:77:02 netns host
+            link set h0 up""")
+        self.host.ips("""
+            link set lo up
+            link set eth0 up
+            address add 192.168.77.2/24 dev eth0
+            address add 2001:db8:77::2/64 dev eth0 nodad
+            address add fd00:77::2/64 dev eth0 nodad
+            route add default via 192.168.77.1
+            route add default via 2001:db8:77::1""")
+
+    def delete(self):
+        for space in self.spaces.values():
+            space.delete()
+
+
 class Internet:
     """Builds everything; every neighbour is known from the start, so that no packet waits for one."""
 

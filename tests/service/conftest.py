@@ -4,12 +4,13 @@
 import pytest
 
 from lib.ground import BY_MARK, Ground
+from lib.internet import HostAlone
 
 
 @pytest.fixture
 def ground(machine):
-    """As everywhere, but without servers: no packet is sent in this suite."""
-    ground = Ground(machine)
+    """As everywhere, but with nothing around the host: no packet is sent in this suite."""
+    ground = Ground(machine, HostAlone)
     yield ground
     ground.close()
 

@@ -108,8 +108,9 @@ def test_reading_needs_nothing(ground, root, user):
 
 def test_properties_are_read_only(ground, root):
     for user in ("root", "tester"):
+        caller = ground.caller(user)
         for name in root.properties():
-            error = refused(set_property, ground.caller(user), name)
+            error = refused(set_property, caller, name)
             assert error.name in ("org.freedesktop.DBus.Error.PropertyReadOnly", ACCESS_DENIED), error
 
 
@@ -120,8 +121,9 @@ def set_property(caller, name):
 
 def test_unknown_methods_are_refused(ground, root):
     for user in ("root", "tester"):
-        for method in ("Disengage", "AddVpn", "engage", "Audit"):
-            error = refused(ground.caller(user).call, method)
+        caller = ground.caller(user)
+        for method in ("Disengage", "engage", "GetStates"):
+            error = refused(caller.call, method)
             assert error.name in ("org.freedesktop.DBus.Error.UnknownMethod", ACCESS_DENIED), error
     assert root.state()[0] == "off"
 

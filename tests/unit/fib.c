@@ -6,6 +6,7 @@
 
 #include "common/names.h"
 #include "tests/unit/fib.h"
+#include "tests/unit/host.h"
 
 Fib *fib_new(void)
 {
@@ -216,6 +217,51 @@ int fib_lookup(const Fib *fib, const FibPacket *packet)
         }
         route = table_lookup(fib, RT_TABLE_MAIN, packet);
         return route && route->type == RTN_UNICAST ? route->oif : 0;
+}
+
+static int below(int limit)
+{
+        return g_test_rand_int_range(0, limit);
+}
+
+static const char *const destinations[] = { "192.0.2.7",      "198.51.100.10",  "203.0.113.9",
+                                            "192.168.1.9",    "10.8.0.9",       "10.9.1.1",
+                                            "169.254.3.9",    "172.17.0.9",     "2001:db8:5::9",
+                                            "2001:db8:1::10", "2001:db8:77::9", "fd08::9",
+                                            "fd77::9",        "fe80::9" };
+
+FibPacket fib_random_packet(void)
+{
+        static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ESP,
+                                             IPPROTO_ICMP };
+        static const uint16_t dports[] = { 53, 853, 443, 444, 51820, 67, 80 };
+        static const uint16_t sports[] = { 1, 2, 3, 68, 51820, 51821, 40000 };
+        FibPacket packet = { .destination = prefix(destinations[below(G_N_ELEMENTS(destinations))]),
+                             .iif = below(5) ? "lo" : "br0",
+                             .mark = (uint32_t)below(4),
+                             .protocol = protocols[below(G_N_ELEMENTS(protocols))] };
+
+        packet.family = packet.destination.family;
+        if (packet.protocol == IPPROTO_UDP || packet.protocol == IPPROTO_TCP) {
+                packet.sport = sports[below(G_N_ELEMENTS(sports))];
+                packet.dport = dports[below(G_N_ELEMENTS(dports))];
+        }
+        /* To the rules, what is forwarded is root's. */
+        packet.uid = packet.iif[0] == 'l' ? (uint32_t)below(4) : 0;
+        return packet;
+}
+
+void fib_add_main(Fib *fib, const char *destination, int oif)
+{
+        KsRoute route = { .table = RT_TABLE_MAIN,
+                          .metric = 100,
+                          .oif = oif,
+                          .type = RTN_UNICAST,
+                          .origin = RTPROT_DHCP,
+                          .destination = prefix(destination) };
+
+        route.family = route.destination.family;
+        g_array_append_val(fib->routes, route);
 }
 
 KsSteering fib_steering(const Fib *fib)

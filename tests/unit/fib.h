@@ -31,6 +31,12 @@ typedef struct FibPacket {
         uint16_t sport, dport;
 } FibPacket;
 
+/* One that rules and routes of host_new_random() may be about. Follows g_test_rand_int(). */
+FibPacket fib_random_packet(void);
+
+/* A route of table main, as DHCP gives it. */
+void fib_add_main(Fib *fib, const char *destination, int oif);
+
 /* The link that a packet leaves by; 0 when it is refused. Table main is asked last. */
 int fib_lookup(const Fib *fib, const FibPacket *packet);
 

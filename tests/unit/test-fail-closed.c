@@ -14,49 +14,9 @@
 /* How often the service reads back and writes again: SETTLE_TRIES of the enforcer. */
 #define ROUNDS 5
 
-static const char *const destinations[] = { "192.0.2.7",      "198.51.100.10",  "203.0.113.9",
-                                            "192.168.1.9",    "10.8.0.9",       "10.9.1.1",
-                                            "169.254.3.9",    "172.17.0.9",     "2001:db8:5::9",
-                                            "2001:db8:1::10", "2001:db8:77::9", "fd08::9",
-                                            "fd77::9",        "fe80::9" };
-
 static int below(int limit)
 {
         return g_test_rand_int_range(0, limit);
-}
-
-static FibPacket random_packet(void)
-{
-        static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ESP,
-                                             IPPROTO_ICMP };
-        static const uint16_t dports[] = { 53, 853, 443, 444, 51820, 67, 80 };
-        static const uint16_t sports[] = { 1, 2, 3, 68, 51820, 51821, 40000 };
-        FibPacket packet = { .destination = prefix(destinations[below(G_N_ELEMENTS(destinations))]),
-                             .iif = below(5) ? "lo" : "br0",
-                             .mark = (uint32_t)below(4),
-                             .protocol = protocols[below(G_N_ELEMENTS(protocols))] };
-
-        packet.family = packet.destination.family;
-        if (packet.protocol == IPPROTO_UDP || packet.protocol == IPPROTO_TCP) {
-                packet.sport = sports[below(G_N_ELEMENTS(sports))];
-                packet.dport = dports[below(G_N_ELEMENTS(dports))];
-        }
-        /* To the rules, what is forwarded is root's. */
-        packet.uid = packet.iif[0] == 'l' ? (uint32_t)below(4) : 0;
-        return packet;
-}
-
-static void add_main(Fib *fib, const char *destination, int oif)
-{
-        KsRoute route = { .table = RT_TABLE_MAIN,
-                          .metric = 100,
-                          .oif = oif,
-                          .type = RTN_UNICAST,
-                          .origin = RTPROT_DHCP,
-                          .destination = prefix(destination) };
-
-        route.family = route.destination.family;
-        g_array_append_val(fib->routes, route);
 }
 
 /* A hostile network's table main; sometimes without a default. */
@@ -65,19 +25,19 @@ static Fib *new_world(void)
         Fib *fib = fib_new();
 
         if (below(5)) {
-                add_main(fib, "0.0.0.0/0", UPLINK);
-                add_main(fib, "::/0", UPLINK);
+                fib_add_main(fib, "0.0.0.0/0", UPLINK);
+                fib_add_main(fib, "::/0", UPLINK);
         }
         if (below(2)) {
-                add_main(fib, "128.0.0.0/1", UPLINK);
-                add_main(fib, "203.0.113.0/24", UPLINK);
-                add_main(fib, "10.8.0.0/24", UPLINK);
-                add_main(fib, "2001:db8:5::/64", UPLINK);
+                fib_add_main(fib, "128.0.0.0/1", UPLINK);
+                fib_add_main(fib, "203.0.113.0/24", UPLINK);
+                fib_add_main(fib, "10.8.0.0/24", UPLINK);
+                fib_add_main(fib, "2001:db8:5::/64", UPLINK);
         }
-        add_main(fib, "192.168.1.0/24", UPLINK);
-        add_main(fib, "fd77::/64", UPLINK);
-        add_main(fib, "fe80::/64", UPLINK);
-        add_main(fib, "172.17.0.0/16", GUESTS);
+        fib_add_main(fib, "192.168.1.0/24", UPLINK);
+        fib_add_main(fib, "fd77::/64", UPLINK);
+        fib_add_main(fib, "fe80::/64", UPLINK);
+        fib_add_main(fib, "172.17.0.0/16", GUESTS);
         return fib;
 }
 
@@ -145,7 +105,7 @@ static gboolean transit_once(Fib *fib, const KsSteering *wanted, const Probe *pr
 static void choose_packets(Probe *probes, const Fib *before, const Fib *after)
 {
         for (guint i = 0; i < PACKETS; i++) {
-                probes[i].packet = random_packet();
+                probes[i].packet = fib_random_packet();
                 probes[i].before = fib_lookup(before, &probes[i].packet);
                 probes[i].after = fib_lookup(after, &probes[i].packet);
         }
@@ -323,7 +283,7 @@ static void test_nothing_but_transport(void)
                 plan = host_plan(host);
                 raise_at_once(fib, plan);
                 for (int j = 0; j < PACKETS; j++) {
-                        FibPacket packet = random_packet();
+                        FibPacket packet = fib_random_packet();
 
                         packet.destination = prefix(packet.family == AF_INET ? "203.0.113.9"
                                                                              : "2001:db8:5::9");

@@ -21,7 +21,7 @@
 #define PRIVATE6                                                                                   \
         "150: from all to fc00::/7 lookup main suppress_prefixlength 1\n"                          \
         "151: from all to fe80::/10 lookup main suppress_prefixlength 1\n"
-#define LAN_ALL "150: from all lookup main suppress_prefixlength 1\n"
+#define LAN_ALL "179: from all lookup main suppress_prefixlength 1\n"
 #define END                                                                                        \
         "190: from all lookup 83\n"                                                                \
         "191: from all unreachable\n"
@@ -111,7 +111,7 @@ static void test_all(void)
                         "203.0.113.0/24");
         g_assert_cmpstr(plan->guard->sets[KS_SET_LAN6].elements->str, ==,
                         "fc00::/7, fe80::/10, 2001:db8::/64");
-        without = ks_plan_new(host->settings, KS_LAN_MODE_ALL, host->links, NULL);
+        without = ks_plan_new(host->settings, KS_LAN_MODE_ALL, host->links, NULL, NULL);
         assert_rules(without, AF_INET, DHCP4 DNS LAN_ALL END);
 }
 
@@ -142,7 +142,7 @@ static void test_lan_in_force(void)
         g_autoptr(KsPlan) plan = NULL;
 
         host->settings->lan = KS_LAN_MODE_ALL;
-        plan = ks_plan_new(host->settings, KS_LAN_MODE_NONE, host->links, NULL);
+        plan = ks_plan_new(host->settings, KS_LAN_MODE_NONE, host->links, NULL, NULL);
         assert_rules(plan, AF_INET, DHCP4 DNS END);
         g_assert_cmpstr(plan->guard->sets[KS_SET_LAN4].elements->str, ==, "");
 }
@@ -200,7 +200,7 @@ static void test_table_and_priority(void)
                      "32707: from all ipproto tcp dport 53 lookup 4000\n"
                      "32708: from all ipproto udp dport 853 lookup 4000\n"
                      "32709: from all ipproto tcp dport 853 lookup 4000\n"
-                     "32715: from all lookup main suppress_prefixlength 1\n"
+                     "32744: from all lookup main suppress_prefixlength 1\n"
                      "32755: from all lookup 4000\n"
                      "32756: from all unreachable\n");
         assert_routes(plan, AF_INET6, "unreachable default table 4000 metric 4294967295\n");

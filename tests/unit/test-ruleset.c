@@ -166,7 +166,7 @@ static void test_chains_follow_settings_alone(void)
                 g_autoptr(KsPlan) with = host_plan(host), without = NULL;
                 g_autoptr(GPtrArray) no_links = g_ptr_array_new();
 
-                without = ks_plan_new(host->settings, host->settings->lan, no_links, NULL);
+                without = ks_plan_new(host->settings, host->settings->lan, no_links, NULL, NULL);
                 g_assert_cmpstr(with->guard->chains->str, ==, without->guard->chains->str);
         }
 }

@@ -82,7 +82,7 @@ def its_end_while_engaged_leaks_nothing():
 @check
 def up_and_down_again_and_again_leaks_nothing():
     with world.flood():
-        for _ in range(4):
+        for _ in range(2):
             out("wg-quick up wg0")
             out("wg-quick down wg0")
     reaches("blocking")
