@@ -36,12 +36,14 @@ class TapProgram(pytest.Collector):
         super().__init__(**options)
         self.program = program
         self.results = None
+        self.names = []
+        self.status = None
         self.ending = ""
 
     def collect(self):
         listed = subprocess.run([self.program, "-l"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 text=True, timeout=LIMIT, check=False)
-        names = [line for line in listed.stdout.splitlines() if line.startswith("/")]
+        self.names = names = [line for line in listed.stdout.splitlines() if line.startswith("/")]
         if listed.returncode != 0 or not names:
             raise self.CollectError(f"{self.program} -l: exit {listed.returncode}, no tests\n{listed.stderr}")
         for name in names:
@@ -75,15 +77,18 @@ class TapProgram(pytest.Collector):
 class TapItem(pytest.Item):
     def runtest(self):
         result = self.parent.result(self.name)
+        missing = [name for name in self.parent.names if name not in self.parent.results]
+        if result is None and self.name == missing[0]:
+            raise TapFailure(f"did not end: {self.parent.ending}")
         if result is None:
-            raise TapFailure(f"not reached: {self.parent.ending}")
+            raise TapFailure(f"not reached, because {missing[0]} ended the program")
         good, directive, reason, output = result
         if not good:
             raise TapFailure(f"{output}\n{self.parent.ending}")
         if directive and directive.upper() in ("SKIP", "TODO"):
             pytest.skip(reason or directive)
-        last = list(self.parent.results)[-1] == self.name
-        if last and self.parent.status != 0 and all(entry[0] for entry in self.parent.results.values()):
+        last = self.name == self.parent.names[-1]
+        if last and self.parent.status != 0 and not missing and all(entry[0] for entry in self.parent.results.values()):
             raise TapFailure(f"every test passed, and yet: {self.parent.ending}")
 
     def repr_failure(self, excinfo, style=None):

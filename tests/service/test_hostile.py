@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Local users who want the shield down, the service gone, or everybody else kept from it."""
+
+import os
+import socket
+import struct
+
+import pytest
+
+from lib import proc
+from lib.agent import Terminal
+from lib.bus import ACCESS_DENIED, ERROR, INTERACTION_REQUIRED, SECOND, refused
+from lib.machine import BUS_SOCKET
+
+
+def test_a_trial_is_not_cut_short_by_who_may_only_engage(ground, root):
+    root.call("EngageTrial", 3600 * SECOND)
+    deadline = root.get("Deadline")
+    local = ground.caller("local")
+    assert refused(local.call, "EngageTrial", SECOND).name == f"{ERROR}Conflict"
+    assert root.get("Deadline") == deadline
+    # A longer one lowers nothing earlier.
+    local.call("EngageTrial", 7200 * SECOND)
+    assert root.get("Deadline") > deadline
+    assert refused(local.call, "Release").name in (ACCESS_DENIED, INTERACTION_REQUIRED)
+
+
+def test_one_user_cannot_use_up_the_questions_of_others(ground, root, tester):
+    root.call("Engage")
+    agents = []
+    callers = [ground.caller("tester") for _ in range(20)]
+    for caller in callers:
+        agent = ground.caller("tester")
+        agent.become_agent(caller.pid)
+        agents.append(agent)
+    calls = [caller.start("Release", interactive=True) for caller in callers]
+
+    def told_off():
+        return [number for caller, number in zip(callers, calls) if caller.answered(number)]
+    proc.until(lambda: len(told_off()) >= 4, "the limit of one user")
+    for caller, number in zip(callers, calls):
+        if caller.answered(number):
+            assert refused(caller.finish, number).name == f"{ERROR}LimitsExceeded"
+    # Others are as free as before: one whom a rule allows, and root.
+    trusted = ground.caller("trusted")
+    trusted.call("Pause", 60 * SECOND)
+    trusted.call("Resume")
+    root.call("Release")
+    assert root.state()[0] == "off"
+
+
+def test_calls_that_wait_hold_no_descriptors(ground, root, tester):
+    """D-Bus lets a message carry open files; the service takes none of them."""
+    before = len(os.listdir(f"/proc/{ground.daemon.process.pid}/fd"))
+    root.call("Engage")
+    with socket.socket(socket.AF_UNIX) as bus:
+        bus.connect(BUS_SOCKET)
+        bus.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
+        assert bus.recv(256).startswith(b"OK")
+        bus.sendall(b"NEGOTIATE_UNIX_FD\r\n")
+        assert bus.recv(256).startswith(b"AGREE")
+        bus.sendall(b"BEGIN\r\n")
+        bus.sendall(message("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", 1))
+        bus.recv(4096)
+        null = os.open("/dev/null", os.O_RDONLY)
+        told = message("org.killswitch1", "/org/killswitch1", "org.killswitch1", "Pause", 2, fds=1)
+        socket.send_fds(bus, [told], [null])
+        os.close(null)
+        answer = b""
+        while b"org.freedesktop.DBus.Error" not in answer and b"killswitch1.Error" not in answer:
+            answer += bus.recv(65536)
+    assert b"NotSupported" in answer or b"Error" in answer
+    assert root.state()[0] == "blocking"
+    assert len(os.listdir(f"/proc/{ground.daemon.process.pid}/fd")) <= before + 1
+
+
+def message(destination, path, interface, member, serial, fds=0):
+    """One method call without arguments, as the D-Bus specification marshals it."""
+    def string(text):
+        data = text.encode()
+        return struct.pack("<I", len(data)) + data + b"\0"
+    fields = b""
+    for code, kind, value in ((1, b"o", path), (2, b"s", interface), (3, b"s", member), (6, b"s", destination)):
+        fields += b"\0" * (-len(fields) % 8)
+        fields += struct.pack("<B", code) + b"\1" + kind + b"\0" + string(value)
+    if fds:
+        fields += b"\0" * (-len(fields) % 8)
+        fields += struct.pack("<B", 9) + b"\1u\0" + struct.pack("<I", fds)
+    header = struct.pack("<cBBBIII", b"l", 1, 0, 1, 0, serial, len(fields)) + fields
+    return header + b"\0" * (-len(header) % 8)
+
+
+@pytest.mark.parametrize("rule", (["pref", "32000", "goto", "32766"], ["pref", "150", "dsfield", "0x10", "lookup", "254"]))
+def test_a_strange_rule_that_claims_our_protocol_does_not_keep_the_shield_up(ground, root, rule):
+    root.call("Engage")
+    ground.host.ip("rule", "add", *rule, "protocol", "83")
+    try:
+        root.call("Release")
+        assert root.state()[0] == "off"
+        assert ground.guard() is None
+        ground.daemon.once("--rescue", root=True)
+    finally:
+        ground.host.run("ip", "rule", "delete", *rule, "protocol", "83", check=False)
+    ground.assert_nothing_left()
+
+
+@pytest.fixture
+def table_of_another(ground):
+    """Makes another program own a table of the guard's name, so that nftables refuses ours."""
+    terminal = Terminal(["nft", "-i"], namespace=ground.host.name)
+    terminal.expect("nft> ")
+
+    def take():
+        terminal.type("add table inet killswitch { flags owner; }")
+        proc.until(lambda: "killswitch" in ground.host.run("nft", "list", "tables"), "the foreign table")
+    yield take
+    terminal.kill()
+
+
+def test_a_pause_ends_closed_even_without_nftables(ground, root, table_of_another):
+    root.call("Engage")
+    since = root.mark()
+    root.call("Pause", SECOND)
+    ground.assert_nothing_left()
+    table_of_another()
+    root.wait_signal("StateChanged", "paused", "blocking", "pause-expired", since=since)
+    assert ground.own_rules(4) and ground.own_rules(6), "steering stands alone"
+    assert any("nftables" in sentence for sentence in root.state()[1]["Degraded"])
+
+
+def test_a_restart_ends_closed_even_without_nftables(ground, root, table_of_another):
+    root.call("Engage")
+    ground.daemon.kill()
+    ground.wipe()
+    table_of_another()
+    ground.daemon.start()
+    assert root.state()[0] == "blocking"
+    assert ground.own_rules(4) and ground.own_rules(6), "steering stands alone"
