@@ -7,7 +7,7 @@ import json
 from . import proc
 from .bus import Caller
 from .daemon import Daemon
-from .internet import Internet, PUBLIC_SERVER, UPLINK
+from .internet import PUBLIC_SERVER, Internet
 from .meter import UPLINK_LEAKS
 from .senders import patient, probe
 from .wireguard import MARK, PORT, WireGuard

@@ -179,14 +179,6 @@ class Uplink(Meter):
         return {kind: count for kind, count in self.since(before).items()
                 if kind in UPLINK_LEAKS and count}
 
-    def assert_silent(self, before, allowed=()):
-        """No leak since the snapshot, and nothing but the allowed quiet kinds where these are given."""
-        leaks = self.leaks(before)
-        assert not leaks, f"left by the uplink: {leaks}\n" + "\n".join(self.caught()[:20])
-        for kind, count in self.since(before).items():
-            if allowed and kind in ("lan4", "lan6", "multicast4", "multicast6", "dns_lan"):
-                assert count == 0 or kind in allowed, f"left by the uplink: {count} {kind}"
-
     def close(self):
         self.sniffer.close()
         self.sender.close()

@@ -4,18 +4,13 @@
 import pytest
 
 from lib import wireguard
-from lib.internet import HOST, HOST_ULA, LAN_HOST, PUBLIC_SERVER, ROUTER, UPLINK, VPN_SERVER
+from lib.internet import HOST, HOST_ULA, LAN_HOST, PUBLIC_SERVER, UPLINK, VPN_SERVER
 from lib.senders import Flood, patient, probe
 from lib.wireguard import CLIENT, WireGuard
 
 
-@pytest.fixture
-def scripts(machine):
-    return machine
-
-
 @pytest.mark.parametrize("family", (4, 6))
-def test_every_way_out_arrives_and_is_counted(internet, scripts, family):
+def test_every_way_out_arrives_and_is_counted(internet, machine, family):
     public = PUBLIC_SERVER[family]
     ways = [{"kind": "udp"}, {"kind": "tcp"}, {"kind": "icmp"},
             {"kind": "udp", "device": UPLINK}, {"kind": "tcp", "device": UPLINK}, {"kind": "udp", "pktinfo": UPLINK},
@@ -33,7 +28,7 @@ def test_every_way_out_arrives_and_is_counted(internet, scripts, family):
         assert any(public in line for line in internet.uplink.caught())
 
 
-def test_kinds_are_told_apart(internet, scripts):
+def test_kinds_are_told_apart(internet, machine):
     before = internet.uplink.snapshot()
     at_lan = internet.at_lan.read()
     results = probe(internet.host,
@@ -52,7 +47,7 @@ def test_kinds_are_told_apart(internet, scripts):
     assert internet.at_lan.since(at_lan)["unicast4"] >= 3
 
 
-def test_transport_is_told_apart(internet, scripts):
+def test_transport_is_told_apart(internet, machine):
     before = internet.uplink.snapshot()
     for family in (4, 6):
         probe(internet.host, {"kind": "udp", "to": VPN_SERVER[family], "port": wireguard.SERVER_PORT,
@@ -62,7 +57,7 @@ def test_transport_is_told_apart(internet, scripts):
     assert (counted["transport4"], counted["transport6"]) == (5, 5)
 
 
-def test_a_search_for_a_foreign_neighbour_is_a_leak(internet, scripts):
+def test_a_search_for_a_foreign_neighbour_is_a_leak(internet, machine):
     """A route straight onto the link, as a hostile network pushes it: the host asks for the address itself."""
     internet.host.ips(f"""
         route add {PUBLIC_SERVER[4]}/32 dev {UPLINK}
@@ -76,7 +71,7 @@ def test_a_search_for_a_foreign_neighbour_is_a_leak(internet, scripts):
 
 
 @pytest.mark.parametrize("endpoint", (4, 6))
-def test_tunnel_carries(internet, scripts, endpoint):
+def test_tunnel_carries(internet, machine, endpoint):
     vpn = WireGuard(internet, endpoint=endpoint)
     vpn.up()
     first = internet.host.ifindex(vpn.link)
@@ -103,7 +98,7 @@ def test_tunnel_carries(internet, scripts, endpoint):
     vpn.stop()
 
 
-def test_flood_is_counted_to_the_last_packet(internet, scripts):
+def test_flood_is_counted_to_the_last_packet(internet, machine):
     flood = Flood(internet.host, (PUBLIC_SERVER[4],), (PUBLIC_SERVER[6],), (PUBLIC_SERVER[4], UPLINK),
                   (PUBLIC_SERVER[6], UPLINK))
     flood.pass_round()
@@ -115,4 +110,3 @@ def test_flood_is_counted_to_the_last_packet(internet, scripts):
         sent = sum(counts[label][1] for label in (address, f"{address}%{UPLINK}"))
         assert sent > 100
         assert counted[f"other{family}"] == sent
-    assert ROUTER

@@ -128,3 +128,30 @@ def test_multicast_only_with_the_lan_and_only_fixed_groups(ground, root):
     assert left(*groups, *mdns) == (0, 0)
     root.call("Release")
     assert left(*groups) == (6, 3)
+
+
+def test_a_network_of_the_vpn_stays_its_own_when_it_is_gone(ground, root):
+    """The LAN claims the network behind the tunnel; nobody else shall hear what is said to it."""
+    ground.host.ips("""
+        route add 10.8.0.1/32 via 192.168.77.1
+        route add fd08::1/128 via 2001:db8:77::1""")
+    probes = [{"kind": "udp", "to": address, "port": 7, **way} for address in ("10.8.0.1", "fd08::1")
+              for way in ({}, {"device": "eth0"})]
+
+    def left():
+        before = ground.uplink.snapshot()
+        ground.probe(*probes)
+        ground.uplink.settle()
+        counted = ground.uplink.since(before)
+        return sum(counted[kind] for kind in ("lan4", "lan6", "other4", "other6"))
+    assert left() == 0
+    if root.state()[0] == "protecting":
+        ground.vpn.kill()
+        root.wait_state("blocking")
+        assert left() == 0
+    ground.daemon.kill()
+    ground.daemon.start()
+    assert root.state()[0] == "blocking"
+    assert left() == 0
+    root.call("Release")
+    assert left() > 0

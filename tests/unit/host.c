@@ -132,7 +132,8 @@ KsSelector *vpn_add_user(KsVpn *vpn, uint8_t protocol, uint32_t uid)
 
 KsPlan *host_plan(const Host *host)
 {
-        return ks_plan_new(host->settings, host->settings->lan, host->links, host->lan_routes, NULL);
+        return ks_plan_new(host->settings, host->settings->lan, host->links, host->lan_routes,
+                           NULL);
 }
 
 /* Appends a line, and leaves out the family at its end. */
