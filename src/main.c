@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* killswitchd: options, signals, and the parts wired together. */
 
+#include <errno.h>
 #include <getopt.h>
 #include <glib-unix.h>
 #include <stdio.h>
@@ -110,47 +111,58 @@ static int connect_bus(sd_bus **bus)
         return r < 0 ? r : sd_bus_start(*bus);
 }
 
-static int open_bus(KsManager *manager, Loop *self, GSource **source)
+/* The name comes before everything else: whoever has it is the one service that
+ * may touch the kernel and the state directory. */
+static int open_bus(sd_bus **bus)
 {
-        sd_bus *bus = NULL;
-        int r = connect_bus(&bus);
+        int r = connect_bus(bus);
 
         if (r >= 0)
-                r = ks_manager_attach(manager, bus);
-        if (r < 0) {
+                r = sd_bus_request_name(*bus, KS_BUS_NAME, 0);
+        if (r == -EEXIST)
+                ks_log(LOG_ERR, "Another " KS_BUS_NAME " is running; nothing was changed");
+        else if (r < 0)
                 ks_log(LOG_ERR, "Can't serve " KS_BUS_NAME " on the system bus: %s",
                        g_strerror(-r));
-        } else {
-                *source = ks_bus_source_new(bus);
-                g_source_set_callback(*source, on_bus_lost, self, NULL);
-                g_source_attach(*source, NULL);
+        return r;
+}
+
+/* Calls that came since the name was taken wait until the loop runs. */
+static int start(KsManager *manager, KsEngine *engine, sd_bus *bus)
+{
+        g_autoptr(GError) error = NULL;
+        int r;
+
+        if (!ks_engine_start(engine, TRUE, &error)) {
+                ks_log(LOG_ERR, "%s", error->message);
+                return -EIO;
         }
-        sd_bus_unref(bus);
+        r = ks_manager_attach(manager, bus);
+        if (r < 0)
+                ks_log(LOG_ERR, "Can't export " KS_OBJECT_PATH ": %s", g_strerror(-r));
         return r;
 }
 
 static int serve(KsManager *manager, KsEngine *engine)
 {
-        Loop self = { g_main_loop_new(NULL, FALSE), EXIT_SUCCESS };
-        g_autoptr(GError) error = NULL;
+        Loop self = { g_main_loop_new(NULL, FALSE), EXIT_FAILURE };
         GSource *source = NULL;
+        sd_bus *bus = NULL;
 
         g_unix_signal_add(SIGTERM, on_signal, self.loop);
         g_unix_signal_add(SIGINT, on_signal, self.loop);
-        if (!ks_engine_start(engine, TRUE, &error)) {
-                ks_log(LOG_ERR, "%s", error->message);
-                self.status = EXIT_FAILURE;
-        } else if (open_bus(manager, &self, &source) < 0) {
-                self.status = EXIT_FAILURE;
-        } else {
+        if (open_bus(&bus) >= 0 && start(manager, engine, bus) >= 0) {
+                self.status = EXIT_SUCCESS;
+                source = ks_bus_source_new(bus);
+                g_source_set_callback(source, on_bus_lost, &self, NULL);
+                g_source_attach(source, NULL);
                 sd_notify(0, "READY=1");
                 g_main_loop_run(self.loop);
                 sd_notify(0, "STOPPING=1");
-        }
-        if (source) {
                 g_source_destroy(source);
                 g_source_unref(source);
         }
+        sd_bus_unref(bus);
         g_main_loop_unref(self.loop);
         return self.status;
 }

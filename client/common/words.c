@@ -45,9 +45,10 @@ static char *headline_off(const KsState *state)
         g_autofree char *carriers = list_interfaces(state, true);
 
         if (*carriers)
-                return g_strdup_printf("Not protected: the kill switch is off. Should %s fail, "
-                                       "traffic leaves this machine directly.",
-                                       carriers);
+                return g_strdup_printf(
+                        "Not protected: the kill switch is off. %s is up, but nothing "
+                        "holds traffic to it.",
+                        carriers);
         return g_strdup("Not protected: the kill switch is off, and traffic leaves this machine "
                         "directly.");
 }

@@ -67,6 +67,9 @@
 #define KS_GUARD_FAMILY "inet"
 #define KS_GUARD_TABLE "killswitch"
 
+/* Users of the system's own services, DHCP clients among them (login.defs: SYS_UID_MAX). */
+#define KS_SYSTEM_UID_MAX 999
+
 /* The shortest and the longest trial or pause, in microseconds. */
 #define KS_DURATION_MIN_USEC (1ULL * 1000000ULL)
 #define KS_DURATION_MAX_USEC (7ULL * 24ULL * 3600ULL * 1000000ULL)

@@ -6,6 +6,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "config.h"
 #include "engine/engine-private.h"
 
 /* Links may come and go while the plan is carried out; then it is made anew. */
@@ -21,6 +22,7 @@ KsEngine *ks_engine_new(const char *state_directory, const KsSettingsDirs *dirs,
         if (events)
                 engine->events = *events;
         engine->store = ks_store_new(state_directory);
+        ks_store_set_marker(engine->store, KS_RESCUE_MARKER);
         engine->settings = ks_settings_new();
         engine->enforcer = ks_enforcer_new(error);
         if (!engine->enforcer)

@@ -6,6 +6,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "config.h"
 #include "engine/engine-private.h"
 
 const char *ks_state_to_string(KsState state)
@@ -242,13 +243,29 @@ static gboolean reload(KsEngine *engine, GError **error)
         return TRUE;
 }
 
+static gboolean release(KsEngine *engine, GError **error)
+{
+        g_autoptr(GError) local = NULL;
+
+        if (transition(engine, intent_with(engine, FALSE), "release", &local))
+                return TRUE;
+        if (g_error_matches(local, KS_ERROR, KS_ERROR_STORAGE))
+                g_set_error(error, KS_ERROR, KS_ERROR_STORAGE,
+                            "%s. The kill switch stays as it is, since it would come back after a "
+                            "restart; 'killswitchd --rescue' as root lets go until the next boot",
+                            local->message);
+        else
+                g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+}
+
 gboolean ks_engine_execute(KsEngine *engine, const KsRequest *request, GError **error)
 {
         switch (request->verb) {
         case KS_VERB_ENGAGE:
                 return transition(engine, intent_with(engine, TRUE), "engage", error);
         case KS_VERB_RELEASE:
-                return transition(engine, intent_with(engine, FALSE), "release", error);
+                return release(engine, error);
         case KS_VERB_TRIAL:
                 return transition(engine, intent_until(engine, KS_MODE_TRIAL, request->duration),
                                   "trial", error);
@@ -311,12 +328,17 @@ gboolean ks_engine_rescue(const char *state_directory, GError **error)
 {
         g_autoptr(KsStore) store = ks_store_new(state_directory);
         g_autoptr(KsEnforcer) enforcer = NULL;
-        g_autoptr(GError) local = NULL;
+        g_autoptr(GError) local = NULL, storage = NULL;
         KsIntent off = { .since = ks_now().realtime };
 
+        ks_store_set_marker(store, KS_RESCUE_MARKER);
         /* First the intent, so that a daemon that is alive does not repair. */
-        if (g_file_test(state_directory, G_FILE_TEST_IS_DIR))
-                ks_store_save(store, &off, &local);
+        if (g_file_test(state_directory, G_FILE_TEST_IS_DIR) &&
+            !ks_store_save(store, &off, &storage)) {
+                ks_log(LOG_WARNING, "%s; it will be engaged again after the next boot",
+                       storage->message);
+                ks_store_mark(store, &local);
+        }
         enforcer = ks_enforcer_new(local ? NULL : &local);
         if (enforcer)
                 ks_enforcer_lower(enforcer, local ? NULL : &local);

@@ -66,6 +66,15 @@ void ks_store_free(KsStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsStore, ks_store_free)
 
 /**
+ * ks_store_set_marker() - where a rescue speaks when the directory can't be written
+ * @path: a file that lives until the next boot; newer than the intent, it means off
+ */
+void ks_store_set_marker(KsStore *store, const char *path);
+
+/* Makes the marker. @error: KS_ERROR_STORAGE. */
+gboolean ks_store_mark(KsStore *store, GError **error);
+
+/**
  * ks_store_load() - read the intent
  * @intent: set in every case; {0}, off, when none was ever saved
  * @error: KS_ERROR_STORAGE when it is there and can't be read or is damaged;

@@ -11,7 +11,6 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 #include <nftables/libnftables.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/error.h"
@@ -229,44 +228,85 @@ void ks_nftables_links_changed(KsNftables *nftables)
         nftables->listing = list(nftables);
 }
 
-gboolean ks_nftables_is_present(KsNftables *nftables)
+/* A request about our table; the caller adds what else is asked for. */
+static struct nl_msg *table_request(int type, int table_attribute)
 {
         struct nfgenmsg header = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 };
-        int type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE;
-        struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_ACK);
-        int r;
+        struct nl_msg *message = nlmsg_alloc_simple((NFNL_SUBSYS_NFTABLES << 8) | type, NLM_F_ACK);
 
         if (!message)
                 g_error("out of memory");
         nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
-        nla_put_string(message, NFTA_TABLE_NAME, KS_GUARD_TABLE);
-        nl_socket_modify_cb(nftables->socket, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
+        nla_put_string(message, table_attribute, KS_GUARD_TABLE);
+        return message;
+}
+
+/* Sends a request, which it frees, and waits for answer and acknowledgement.
+ * Returns 0 or a libnl error. */
+static int ask(KsNftables *nftables, struct nl_msg *message, nl_recvmsg_msg_cb_t take,
+               void *userdata)
+{
+        int r;
+
+        nl_socket_modify_cb(nftables->socket, NL_CB_VALID, NL_CB_CUSTOM, take, userdata);
         r = nl_send_auto(nftables->socket, message);
         nlmsg_free(message);
         if (r >= 0)
-                r = nl_recvmsgs_default(nftables->socket); /* the answer */
+                r = nl_recvmsgs_default(nftables->socket);
         if (r >= 0)
                 r = nl_wait_for_ack(nftables->socket);
-        /* In doubt it is there: taking away what isn't does no harm. */
-        return r != -NLE_OBJ_NOTFOUND;
+        return r < 0 ? r : 0;
 }
 
+static int take_nothing(struct nl_msg *message, void *userdata)
+{
+        (void)message;
+        (void)userdata;
+        return NL_OK;
+}
+
+gboolean ks_nftables_is_present(KsNftables *nftables)
+{
+        struct nl_msg *message = table_request(NFT_MSG_GETTABLE, NFTA_TABLE_NAME);
+
+        /* In doubt it is there: taking away what isn't does no harm. */
+        return ask(nftables, message, take_nothing, NULL) != -NLE_OBJ_NOTFOUND;
+}
+
+/* Where an answer to NFT_MSG_GETOBJ goes. */
+typedef struct Counter {
+        gboolean found;
+        guint64 packets, bytes;
+} Counter;
+
+static int take_counter(struct nl_msg *message, void *userdata)
+{
+        struct nlattr *data = nlmsg_find_attr(nlmsg_hdr(message), sizeof(struct nfgenmsg),
+                                              NFTA_OBJ_DATA);
+        struct nlattr *values[NFTA_COUNTER_MAX + 1];
+        Counter *counter = userdata;
+
+        if (!data || nla_parse_nested(values, NFTA_COUNTER_MAX, data, NULL) < 0 ||
+            !values[NFTA_COUNTER_PACKETS] || !values[NFTA_COUNTER_BYTES])
+                return NL_OK;
+        counter->packets = GUINT64_FROM_BE(nla_get_u64(values[NFTA_COUNTER_PACKETS]));
+        counter->bytes = GUINT64_FROM_BE(nla_get_u64(values[NFTA_COUNTER_BYTES]));
+        counter->found = TRUE;
+        return NL_OK;
+}
+
+/* Asked of the kernel itself: everybody may read the number, and libnftables would
+ * read all sets of all tables for it. */
 gboolean ks_nftables_blocked(KsNftables *nftables, guint64 *packets, guint64 *bytes)
 {
-        const char *output, *values;
-        gboolean found;
+        Counter counter = { 0 };
+        struct nl_msg *message = table_request(NFT_MSG_GETOBJ, NFTA_OBJ_TABLE);
 
-        if (!ks_nftables_is_present(nftables))
+        nla_put_string(message, NFTA_OBJ_NAME, "blocked");
+        nla_put_u32(message, NFTA_OBJ_TYPE, GUINT32_TO_BE(NFT_OBJECT_COUNTER));
+        if (ask(nftables, message, take_counter, &counter) < 0 || !counter.found)
                 return FALSE;
-        /* Values are what a stateless listing leaves out. */
-        nft_ctx_output_set_flags(nftables->context, NFT_CTX_OUTPUT_NUMERIC_ALL);
-        found = run(nftables, "list counter " TABLE " blocked", NULL);
-        nft_ctx_output_set_flags(nftables->context,
-                                 NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS);
-        if (!found)
-                return FALSE;
-        output = nft_ctx_get_output_buffer(nftables->context);
-        values = strstr(output, "packets ");
-        return values && sscanf(values, "packets %" G_GUINT64_FORMAT " bytes %" G_GUINT64_FORMAT,
-                                packets, bytes) == 2;
+        *packets = counter.packets;
+        *bytes = counter.bytes;
+        return TRUE;
 }

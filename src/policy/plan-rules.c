@@ -133,6 +133,9 @@ static void plan_dhcp(Planner *planner)
         KsRule rule = rule_lookup(planner, AF_INET, KS_OFFSET_DHCP, RT_TABLE_MAIN);
 
         only_local(&rule);
+        /* Where unprivileged programs may bind port 68, they are not DHCP clients. */
+        rule.has_uid = 1;
+        rule.uid_last = KS_SYSTEM_UID_MAX;
         rule.ipproto = IPPROTO_UDP;
         rule.sport_first = rule.sport_last = 68;
         rule.dport_first = rule.dport_last = 67;

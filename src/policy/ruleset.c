@@ -92,21 +92,21 @@ static void append_lan_rules(GString *text, const KsSettings *settings, KsLan la
 
 static void append_output_chain(GString *text, const KsSettings *settings, KsLan lan)
 {
-        g_string_append(
-                text, "\tchain output {\n"
-                      "\t\ttype filter hook output priority 0; policy drop;\n"
-                      "\t\toif 1 accept\n"
-                      /* A VPN, and only with the VPN's own address as the source. */
-                      "\t\toif . meta oiftype . ip saddr @vpn4 accept\n"
-                      "\t\toif . meta oiftype . ip6 saddr @vpn6 accept\n"
-                      "\t\tjump transport\n"
-                      "\t\toif @host_link accept\n"
-                      "\t\toif . meta oiftype @vpn_link goto refuse\n"
-                      "\t\tip version 4 udp sport 68 udp dport 67 accept\n"
-                      "\t\tip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept\n"
-                      "\t\tip6 hoplimit 255 icmpv6 type { 133, 135, 136 } accept\n"
-                      "\t\tip daddr @vpn_network4 goto refuse\n"
-                      "\t\tip6 daddr @vpn_network6 goto refuse\n");
+        g_string_append(text, "\tchain output {\n"
+                              "\t\ttype filter hook output priority 0; policy drop;\n"
+                              "\t\toif 1 accept\n"
+                              /* A VPN, and only with the VPN's own address as the source. */
+                              "\t\toif . meta oiftype . ip saddr @vpn4 accept\n"
+                              "\t\toif . meta oiftype . ip6 saddr @vpn6 accept\n"
+                              "\t\tjump transport\n"
+                              "\t\toif @host_link accept\n"
+                              "\t\toif . meta oiftype @vpn_link goto refuse\n"
+                              "\t\tip version 4 udp sport 68 udp dport 67 meta skuid 0-999 accept\n"
+                              "\t\tip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 "
+                              "meta skuid 0-999 accept\n"
+                              "\t\tip6 hoplimit 255 icmpv6 type { 133, 135, 136 } accept\n"
+                              "\t\tip daddr @vpn_network4 goto refuse\n"
+                              "\t\tip6 daddr @vpn_network6 goto refuse\n");
         append_lan_rules(text, settings, lan);
         g_string_append(text, "\t\tgoto refuse\n"
                               "\t}\n");

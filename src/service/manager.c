@@ -295,5 +295,5 @@ int ks_manager_attach(KsManager *manager, sd_bus *bus)
         manager->bus = sd_bus_ref(bus);
         manager->authority = ks_authority_new(bus, on_again, manager);
         on_changed(manager);
-        return sd_bus_request_name(bus, KS_BUS_NAME, 0);
+        return 0;
 }

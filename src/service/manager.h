@@ -23,7 +23,7 @@ KsEngineEvents ks_manager_events(KsManager *manager);
 void ks_manager_set_engine(KsManager *manager, KsEngine *engine);
 
 /**
- * ks_manager_attach() - export the object and take the name
+ * ks_manager_attach() - export the object, whose name the bus has given us already
  * @bus: the system bus
  *
  * Returns: 0 or a negative errno.

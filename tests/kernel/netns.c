@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,6 +84,35 @@ int index_of(const char *name)
 
         g_assert_cmpuint(index, >, 0);
         return (int)index;
+}
+
+int open_tun(const char *name)
+{
+        struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+        int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+        g_assert_cmpint(fd, >=, 0);
+        g_strlcpy(request.ifr_name, name, sizeof(request.ifr_name));
+        g_assert_no_errno(ioctl(fd, TUNSETIFF, &request));
+        return fd;
+}
+
+void add_random_links(void)
+{
+        static const int indices[] = { 2, 10, 11, 12, 13, 14, 20, 21, 22, 23, 24, 50 };
+        GString *commands = g_string_new("ip -batch - <<'EOF'\n");
+
+        for (guint i = 0; i < G_N_ELEMENTS(indices); i++) {
+                int index = indices[i];
+
+                g_string_append_printf(commands,
+                                       "link add l%d index %d type veth peer name p%d index %d\n"
+                                       "link set l%d up\nlink set p%d up\n",
+                                       index, index, index, 100 + index, index, index);
+        }
+        g_string_append(commands, "EOF\n");
+        run("%s", commands->str);
+        g_string_free(commands, TRUE);
 }
 
 KsRtnl *rtnl_new(void)

@@ -23,6 +23,12 @@ char *output_of(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* The index of a link that has to be there. */
 int index_of(const char *name);
 
+/* Makes a tun link that carries as long as the descriptor is open, which is the caller's. */
+int open_tun(const char *name);
+
+/* Links with the indices that host_new_random() gives: 2, 10 to 14, 20 to 24, 50. */
+void add_random_links(void);
+
 /* A request socket that has to open. */
 KsRtnl *rtnl_new(void);
 

@@ -424,7 +424,7 @@ static void test_unknown_routes(Kernel *kernel, gconstpointer data)
                 there = read_routes(kernel->rtnl, 83, 83);
                 g_assert_cmpuint(there->len, ==, 1);
                 g_assert_cmpint(g_array_index(there, KsRoute, 0).unknown != 0, ==, !is_plain);
-                run("ip route flush table 83");
+                run("ip route del table 83 proto 83 metric 5 %s", form);
         }
 }
 

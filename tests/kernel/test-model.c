@@ -132,24 +132,6 @@ static void test_routes(void)
 
 /* Where packets go */
 
-static void add_links(void)
-{
-        GString *commands = g_string_new("ip -batch - <<'EOF'\n");
-
-        g_string_append(commands, "link add eth0 index 2 type veth peer name p2 index 102\n"
-                                  "link add br0 index 50 type veth peer name p50 index 150\n");
-        for (int i = 0; i < 10; i++)
-                g_string_append_printf(commands, "link add l%d index %d type veth peer name p%d\n",
-                                       10 + i + (i >= 5 ? 5 : 0), 10 + i + (i >= 5 ? 5 : 0),
-                                       10 + i + (i >= 5 ? 5 : 0));
-        g_string_append(commands, "EOF\n"
-                                  "for l in $(ls /sys/class/net); do :; done\n"
-                                  "ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/link set \\1 up/' | "
-                                  "ip -batch -\n");
-        run("%s", commands->str);
-        g_string_free(commands, TRUE);
-}
-
 typedef struct Answer {
         int oif;
         gboolean refused;
@@ -217,7 +199,7 @@ static FibPacket local_packet(void)
 static void add_main_to_both(Fib *fib, const char *destination, int oif)
 {
         fib_add_main(fib, destination, oif);
-        run("ip route add %s dev %s metric 100", destination, oif == 2 ? "eth0" : "br0");
+        run("ip route add %s dev %s metric 100", destination, oif == 2 ? "l2" : "l50");
 }
 
 static void show(const FibPacket *packet, const Fib *fib)
@@ -277,7 +259,7 @@ static void test_lookups(void)
                 struct nl_sock *socket = nl_socket_alloc();
 
                 netns_fresh();
-                add_links();
+                add_random_links();
                 rtnl = rtnl_new();
                 nl_socket_disable_auto_ack(socket);
                 g_assert_cmpint(nl_connect(socket, NETLINK_ROUTE), ==, 0);

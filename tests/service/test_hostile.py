@@ -10,6 +10,7 @@ import pytest
 from lib import proc
 from lib.agent import Terminal
 from lib.bus import ACCESS_DENIED, ERROR, INTERACTION_REQUIRED, SECOND, refused
+from lib.daemon import STATE
 from lib.machine import BUS_SOCKET
 
 
@@ -136,3 +137,43 @@ def test_a_restart_ends_closed_even_without_nftables(ground, root, table_of_anot
     ground.daemon.start()
     assert root.state()[0] == "blocking"
     assert ground.own_rules(4) and ground.own_rules(6), "steering stands alone"
+
+
+@pytest.fixture
+def read_only_state(ground):
+    """The state directory of a machine whose disk has gone read-only."""
+    def turn():
+        proc.run("mount", "--bind", STATE, STATE)
+        proc.run("mount", "-o", "remount,bind,ro", STATE)
+    yield turn
+    proc.run("umount", STATE, check=False)
+
+
+def test_a_rescue_lets_go_though_nothing_can_be_written(ground, root, read_only_state):
+    root.call("Engage")
+    read_only_state()
+    error = refused(root.call, "Release")
+    assert error.name == f"{ERROR}Storage" and "--rescue" in error.message
+    assert root.state()[0] == "blocking"
+    since = root.mark()
+    ground.daemon.once("--rescue", root=True)
+    root.wait_signal("StateChanged", "blocking", "off", "rescue", since=since)
+    ground.assert_nothing_left()
+    # Also over a restart, until the machine boots.
+    ground.daemon.kill()
+    ground.daemon.start()
+    assert root.state()[0] == "off"
+    ground.assert_nothing_left()
+
+
+def test_a_second_service_changes_nothing(ground, root):
+    root.call("Engage")
+    before = ground.ours()
+    with open(f"{STATE}/settings.good", encoding="utf-8") as file:
+        good = file.read()
+    ground.daemon.configure("[Killswitch]\nTable=99\nPriority=300\nLan=none\n")
+    done = ground.daemon.once(check=False)
+    assert done.returncode == 1 and "Another" in done.stderr + done.stdout
+    assert ground.ours() == before
+    with open(f"{STATE}/settings.good", encoding="utf-8") as file:
+        assert file.read() == good

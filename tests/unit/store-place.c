@@ -81,6 +81,13 @@ KsIntent random_intent(void)
                 for (int i = 0; i < 36; i++)
                         intent.boot_id[i] = "0123456789abcdef-"[g_test_rand_int_range(0, 17)];
         }
+        intent.n_networks = (guint)g_test_rand_int_range(0, 2) *
+                            (guint)g_test_rand_int_range(0, KS_NETWORKS_MAX + 1);
+        for (guint i = 0; i < intent.n_networks; i++) {
+                uint8_t bytes[16] = { (uint8_t)(i + 1), (uint8_t)g_test_rand_int() };
+
+                intent.networks[i] = ks_prefix_from_bytes(i % 2 ? AF_INET : AF_INET6, bytes, 16);
+        }
         intent.has_lan = g_test_rand_int_range(0, 2);
         if (intent.has_lan) {
                 intent.lan = (KsLan)g_test_rand_int_range(0, KS_LAN_MODE_ALL + 1);
@@ -99,6 +106,9 @@ void assert_intent_equal(const KsIntent *a, const KsIntent *b)
         g_assert_cmpuint(a->saved_realtime, ==, b->saved_realtime);
         g_assert_cmpuint(a->since, ==, b->since);
         g_assert_cmpstr(a->boot_id, ==, b->boot_id);
+        g_assert_cmpuint(a->n_networks, ==, b->n_networks);
+        for (guint i = 0; i < a->n_networks; i++)
+                g_assert_true(ks_prefix_equal(&a->networks[i], &b->networks[i]));
         g_assert_cmpint(a->has_lan, ==, b->has_lan);
         g_assert_cmpint(a->lan, ==, b->lan);
         g_assert_cmpint(a->lan_in_settings, ==, b->lan_in_settings);

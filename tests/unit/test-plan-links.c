@@ -6,7 +6,7 @@
 #include "tests/unit/host.h"
 
 #define BLOCK "unreachable default table 83 metric 4294967295\n"
-#define DHCP4 "130: from all iif lo ipproto udp sport 68 dport 67 lookup main\n"
+#define DHCP4 "130: from all iif lo uidrange 0-999 ipproto udp sport 68 dport 67 lookup main\n"
 
 static void assert_first_rules(const KsPlan *plan, int family, const char *expected)
 {
@@ -175,6 +175,27 @@ static void test_new_index(void)
         assert_sets(after, "vpn_link: 4711 . 65534\nvpn4: 4711 . 65534 . 10.99.0.2\n"
                            "vpn_address4: 10.99.0.2\nvpn_network4: 10.99.0.0/16\n"
                            "transport_mark: 0x00000001\n");
+}
+
+/* What a VPN had is still its own when nothing of it is left: no LAN gets it. */
+static void test_kept(void)
+{
+        g_autoptr(Host) host = host_new();
+        g_autoptr(GArray) kept = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
+        const KsPrefix networks[] = { prefix("10.8.0.0/24"), prefix("fd08::/64"),
+                                      prefix("198.51.100.0/24"), prefix("10.8.0.0/24") };
+        g_autoptr(KsPlan) plan = NULL, all = NULL;
+
+        g_array_append_vals(kept, networks, G_N_ELEMENTS(networks));
+        plan = ks_plan_new(host->settings, KS_LAN_MODE_PRIVATE, host->links, NULL, kept);
+        assert_first_rules(plan, AF_INET, DHCP4 "140: from all to 10.8.0.0/24 lookup 83\n");
+        assert_first_rules(plan, AF_INET6, "140: from all to fd08::/64 lookup 83\n");
+        assert_routes(plan, AF_INET, BLOCK);
+        assert_sets(plan, "vpn_network4: 10.8.0.0/24\nvpn_network6: fd08::/64\n");
+        g_assert_cmpuint(plan->claims->len, ==, 2);
+        all = ks_plan_new(host->settings, KS_LAN_MODE_ALL, host->links, NULL, kept);
+        assert_sets(all, "vpn_network4: 10.8.0.0/24, 198.51.100.0/24\n"
+                         "vpn_network6: fd08::/64\n");
 }
 
 /* Kernel WireGuard */
@@ -420,6 +441,7 @@ int main(int argc, char **argv)
         g_test_add_func("/plan-links/wrong-kind", test_wrong_kind);
         g_test_add_func("/plan-links/right-kind", test_right_kind);
         g_test_add_func("/plan-links/new-index", test_new_index);
+        g_test_add_func("/plan-links/kept", test_kept);
         g_test_add_func("/plan-links/by-mark", test_by_mark);
         g_test_add_func("/plan-links/by-port", test_by_port);
         g_test_add_func("/plan-links/port-of-a-link-that-is-down",

@@ -39,7 +39,7 @@ static const KsPlanVpn *entry(const KsPlan *plan, guint i)
         return g_ptr_array_index(plan->vpns, i);
 }
 
-#define DHCP4 "130: from all iif lo ipproto udp sport 68 dport 67 lookup main\n"
+#define DHCP4 "130: from all iif lo uidrange 0-999 ipproto udp sport 68 dport 67 lookup main\n"
 
 /* Every part of a selector stands in its rule, and in the floor beneath it. */
 static void test_selectors(void)

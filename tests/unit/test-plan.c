@@ -7,7 +7,7 @@
 #include "common/names.h"
 #include "tests/unit/host.h"
 
-#define DHCP4 "130: from all iif lo ipproto udp sport 68 dport 67 lookup main\n"
+#define DHCP4 "130: from all iif lo uidrange 0-999 ipproto udp sport 68 dport 67 lookup main\n"
 #define DNS                                                                                        \
         "141: from all ipproto udp dport 53 lookup 83\n"                                           \
         "142: from all ipproto tcp dport 53 lookup 83\n"                                           \
@@ -194,15 +194,16 @@ static void test_table_and_priority(void)
         host->settings->priority = 32665;
         host->settings->lan = KS_LAN_MODE_ALL;
         plan = host_plan(host);
-        assert_rules(plan, AF_INET,
-                     "32695: from all iif lo ipproto udp sport 68 dport 67 lookup main\n"
-                     "32706: from all ipproto udp dport 53 lookup 4000\n"
-                     "32707: from all ipproto tcp dport 53 lookup 4000\n"
-                     "32708: from all ipproto udp dport 853 lookup 4000\n"
-                     "32709: from all ipproto tcp dport 853 lookup 4000\n"
-                     "32744: from all lookup main suppress_prefixlength 1\n"
-                     "32755: from all lookup 4000\n"
-                     "32756: from all unreachable\n");
+        assert_rules(
+                plan, AF_INET,
+                "32695: from all iif lo uidrange 0-999 ipproto udp sport 68 dport 67 lookup main\n"
+                "32706: from all ipproto udp dport 53 lookup 4000\n"
+                "32707: from all ipproto tcp dport 53 lookup 4000\n"
+                "32708: from all ipproto udp dport 853 lookup 4000\n"
+                "32709: from all ipproto tcp dport 853 lookup 4000\n"
+                "32744: from all lookup main suppress_prefixlength 1\n"
+                "32755: from all lookup 4000\n"
+                "32756: from all unreachable\n");
         assert_routes(plan, AF_INET6, "unreachable default table 4000 metric 4294967295\n");
 }
 

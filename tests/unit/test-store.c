@@ -232,6 +232,31 @@ static void test_changed(Place *place, gconstpointer data)
         g_assert_true(ks_store_changed(place->store));
 }
 
+/* Networks are remembered once each, and no more of them than there is room for. */
+static void test_networks(Place *place, gconstpointer data)
+{
+        g_autoptr(GArray) networks = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
+        KsIntent intent = { .engaged = TRUE };
+
+        (void)data;
+        g_assert_false(ks_intent_add_networks(&intent, networks));
+        for (uint8_t i = 0; i < 100; i++) {
+                uint8_t bytes[16] = { 10, i };
+                KsPrefix network = ks_prefix_from_bytes(AF_INET, bytes, 16);
+
+                g_array_append_val(networks, network);
+                g_assert_cmpint(ks_intent_add_networks(&intent, networks), ==, i < KS_NETWORKS_MAX);
+                g_assert_false(ks_intent_add_networks(&intent, networks));
+        }
+        g_assert_cmpuint(intent.n_networks, ==, KS_NETWORKS_MAX);
+        assert_saved(place, &intent);
+        assert_stored(place, &intent);
+        rewrite(place, "Networks", "10.0.0.0/8;nonsense;fd00::/8;");
+        g_assert_true(ks_store_load(place->store, &intent, NULL));
+        g_assert_true(intent.engaged);
+        g_assert_cmpuint(intent.n_networks, <=, 2);
+}
+
 /* A damaged file was seen too: it isn't "changed" until somebody writes again. */
 static void test_changed_while_damaged(Place *place, gconstpointer data)
 {
@@ -287,6 +312,7 @@ int main(int argc, char **argv)
         ADD("not-a-file", test_not_a_file);
         ADD("changed", test_changed);
         ADD("changed-while-damaged", test_changed_while_damaged);
+        ADD("networks", test_networks);
         ADD("settings", test_settings);
 
         return g_test_run();

@@ -28,7 +28,7 @@ def run(files, timeout=240):
         stage = rootfs.stage(work / "stage")
         fill(share, files)
         done = subprocess.run(
-            [HERE / "run", rootfs.rootfs(), stage, share, "python3", "/share/" + Path(files[0]).name],
+            ["setpriv", "--pdeathsig", "KILL", HERE / "run", rootfs.rootfs(), stage, share, "python3", "/share/" + Path(files[0]).name],
             env=dict(os.environ, KS_BOOT_TIMEOUT=str(timeout)), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return Report(done.returncode, _read(share / "output"), done.stdout, _read(share / "journal"))

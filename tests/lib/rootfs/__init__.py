@@ -40,4 +40,15 @@ def stage(directory):
         raise RuntimeError(f"meson install: {done.stdout}")
     if not (Path(directory) / "usr/libexec/killswitchd").exists():
         raise RuntimeError(f"{build_dir()} is not configured with --prefix=/usr --libexecdir=libexec")
+    if "ASAN_OPTIONS" in os.environ:
+        _relax(Path(directory))
     return Path(directory)
+
+
+def _relax(directory):
+    """A sanitized service: leaks are looked for by tracing, which its unit's sandbox forbids; all else works."""
+    for unit in ("killswitchd.service", "killswitch-early.service"):
+        drop_in = directory / "usr/lib/systemd/system" / f"{unit}.d"
+        drop_in.mkdir()
+        options = f"{os.environ['ASAN_OPTIONS']}:detect_leaks=0"
+        (drop_in / "sanitizer.conf").write_text(f"[Service]\nEnvironment=ASAN_OPTIONS={options}\n")

@@ -24,7 +24,7 @@ def kernel_has(family="-4"):
 
 @check
 def early_unit_has_run():
-    assert active("killswitch-early.service") == "active"
+    eventually(lambda: active("killswitch-early.service") == "active", "the early unit is done")
     assert out("systemctl show --value -p Result killswitch-early.service") == "success"
     assert kernel_has() == (False, False)
 

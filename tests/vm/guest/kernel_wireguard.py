@@ -15,7 +15,7 @@ sessions = {}
 @check
 def early_unit_has_run():
     world.build()
-    assert active("killswitch-early.service") == "active"
+    eventually(lambda: active("killswitch-early.service") == "active", "the early unit is done")
     assert not os.path.exists("/etc/killswitch/killswitch.conf")
     world.nothing_left()
 
