@@ -90,6 +90,8 @@ def datagrams(probe, sock, six, ancillary, result):
 def connection(probe, sock, result):
     """Connects; a connection that is refused at once ends at once."""
     sock.setblocking(False)
+    # Closed with a reset: no address stays taken for a while, and the next probe may have it.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 0))
     begun = time.monotonic()
     end = begun + probe.get("wait", 0)
     status = sock.connect_ex((probe["to"], probe["port"]))

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The service killed, restarted, bypassed: the wire doesn't notice. And the way out of trouble."""
 
-import signal
-
 import pytest
 
 from lib import proc
@@ -70,7 +68,7 @@ def test_started_without_a_restart_in_between_nothing_is_rewritten(ground, root)
     ground.host.ip("route", "add", "192.0.2.2/32", "dev", "lo")
     proc.until(lambda: "192.0.2.2" in monitor.log(), "ip monitor to show the last change")
     told = [line for line in monitor.log().splitlines() if "192.0.2." not in line and line.strip()]
-    monitor.end(signal.SIGINT)
+    monitor.end()
     assert told == []
 
 
