@@ -122,10 +122,12 @@ struct nl_msg *ks_message_build(const KsOp *op)
 static gboolean get_prefix(struct nlattr *attribute, int family, unsigned length, KsPrefix *prefix)
 {
         unsigned bits = ks_family_bits(family);
+        KsPrefix found;
 
         if (length > bits || nla_len(attribute) != (int)bits / 8)
                 return FALSE;
-        *prefix = ks_prefix_from_bytes(family, nla_data(attribute), length);
+        found = ks_prefix_from_bytes(family, nla_data(attribute), length);
+        *prefix = found;
         return TRUE;
 }
 

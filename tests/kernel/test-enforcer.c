@@ -322,6 +322,31 @@ static void test_lan_while_blocking(Steered *steered, gconstpointer data)
         g_assert_false(succeeds("ip route get 192.0.2.9 mark 1 ipproto tcp"));
 }
 
+static gboolean marks_are_valid(void)
+{
+        return succeeds("grep -qx 1 /proc/sys/net/ipv4/conf/all/src_valid_mark");
+}
+
+/* Answers to marked transport have to pass rp_filter; where nothing is marked, nothing is set. */
+static void test_marks(Steered *steered, gconstpointer data)
+{
+        KsVpn *vpn = g_ptr_array_index(steered->settings->vpns, 0);
+        KsSelector *selector;
+
+        (void)data;
+        g_array_set_size(vpn->selectors, 0);
+        selector = vpn_add_user(vpn, IPPROTO_UDP, 0);
+        selector->source_first = selector->source_last = 1194;
+        raise_now(steered);
+        g_assert_false(marks_are_valid());
+        vpn_add_mark(vpn, IPPROTO_UDP, 1);
+        raise_now(steered);
+        g_assert_true(marks_are_valid());
+        g_assert_null(ks_enforcer_mark_problem(steered->enforcer));
+        raise_now(steered);
+        lower(steered);
+}
+
 #define ADD(name, function)                                                                        \
         g_test_add("/enforcer/" name, Steered, NULL, steered_set_up, function, steered_tear_down)
 
@@ -343,6 +368,7 @@ int main(int argc, char **argv)
         ADD("gateway-while-engaged", test_gateway_while_engaged);
         ADD("lan-all", test_lan_all);
         ADD("lan-while-blocking", test_lan_while_blocking);
+        ADD("marks", test_marks);
 
         return g_test_run();
 }

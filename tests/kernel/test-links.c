@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The link table as the kernel has it: kinds, flags, addresses of both families, far ends. */
 
+#include <poll.h>
 #include <string.h>
 
 #include "kernel/links.h"
+#include "kernel/monitor.h"
 #include "tests/kernel/netns.h"
 #include "tests/unit/host.h"
 
 typedef struct Kernel {
         KsRtnl *rtnl;
+        KsMonitor *monitor;
         GPtrArray *links;
 } Kernel;
 
@@ -17,6 +20,8 @@ static void set_up(Kernel *kernel, gconstpointer data)
         (void)data;
         netns_fresh();
         kernel->rtnl = rtnl_new();
+        kernel->monitor = ks_monitor_new(0, NULL);
+        g_assert_nonnull(kernel->monitor);
         kernel->links = NULL;
 }
 
@@ -24,6 +29,7 @@ static void tear_down(Kernel *kernel, gconstpointer data)
 {
         (void)data;
         g_clear_pointer(&kernel->links, g_ptr_array_unref);
+        ks_monitor_free(kernel->monitor);
         ks_rtnl_free(kernel->rtnl);
 }
 
@@ -42,6 +48,21 @@ static const KsLink *find(Kernel *kernel, const char *name)
 
         g_assert_nonnull(link);
         return link;
+}
+
+/* Reads again with every event, until the link is up, or down: the kernel takes its time to tell
+ * that a carrier is gone. */
+static void wait_for(Kernel *kernel, const char *name, gboolean up)
+{
+        struct pollfd fd = { .fd = ks_monitor_route_fd(kernel->monitor), .events = POLLIN };
+
+        for (;;) {
+                read_links(kernel);
+                if (ks_link_is_up(find(kernel, name)) == up)
+                        return;
+                g_assert_cmpint(poll(&fd, 1, 20000), ==, 1);
+                ks_monitor_drain(kernel->monitor);
+        }
 }
 
 /* "LOCAL in NETWORK, …" */
@@ -108,18 +129,15 @@ static void test_up(Kernel *kernel, gconstpointer data)
         (void)data;
         run("ip link add v0 type veth peer name v1\nip tuntap add tun0 mode tun\n"
             "ip link set tun0 up\nip link set v0 up");
-        read_links(kernel);
-        g_assert_false(ks_link_is_up(find(kernel, "v0")));
-        g_assert_false(ks_link_is_up(find(kernel, "v1")));
+        wait_for(kernel, "v0", FALSE);
+        wait_for(kernel, "v1", FALSE);
         /* A tun link whose program isn't there carries nothing. */
-        g_assert_false(ks_link_is_up(find(kernel, "tun0")));
+        wait_for(kernel, "tun0", FALSE);
         run("ip link set v1 up");
-        read_links(kernel);
-        g_assert_true(ks_link_is_up(find(kernel, "v0")));
-        g_assert_true(ks_link_is_up(find(kernel, "v1")));
+        wait_for(kernel, "v0", TRUE);
+        wait_for(kernel, "v1", TRUE);
         run("ip link set v1 down");
-        read_links(kernel);
-        g_assert_false(ks_link_is_up(find(kernel, "v0")));
+        wait_for(kernel, "v0", FALSE);
 }
 
 static void test_addresses(Kernel *kernel, gconstpointer data)

@@ -105,11 +105,16 @@ static void test_quiet(Kernel *kernel, gconstpointer data)
 static void test_links(Kernel *kernel, gconstpointer data)
 {
         static const char *const deeds[] = {
-                "ip link add br0 type bridge",    "ip link set br0 up",
-                "ip link set br0 name br1",       "ip addr add 10.2.0.1/24 dev br1",
-                "ip addr add fd02::1/64 dev br1", "ip addr del 10.2.0.1/24 dev br1",
-                "ip addr del fd02::1/64 dev br1", "ip link set br1 mtu 1400",
-                "ip link set br1 down",           "ip link del br1",
+                "ip link add br0 type bridge",
+                "ip link set br0 name br1",
+                "ip link set br1 up",
+                "ip addr add 10.2.0.1/24 dev br1",
+                "ip addr add fd02::1/64 dev br1",
+                "ip addr del 10.2.0.1/24 dev br1",
+                "ip addr del fd02::1/64 dev br1",
+                "ip link set br1 mtu 1400",
+                "ip link set br1 down",
+                "ip link del br1",
                 "ip tuntap add tun0 mode tun",
         };
 

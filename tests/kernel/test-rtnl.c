@@ -315,21 +315,25 @@ static pid_t start_changing(void)
         }
 }
 
-/* Dumps while others change rules all the time: every one of ours, once. */
+/* Dumps while others change rules all the time: every one of ours, once. So many that the kernel
+ * tells of them in several messages. */
 static void test_dump_in_a_storm(Kernel *kernel, gconstpointer data)
 {
         pid_t pid;
 
         (void)data;
-        for (guint i = 1; i <= 200; i++)
-                add_rule_op(kernel, KS_OP_ADD_RULE, i * 60);
+        for (guint i = 1; i <= 1000; i++)
+                add_rule_op(kernel, KS_OP_ADD_RULE, i * 12);
+        apply(kernel->rtnl, kernel->ops);
+        for (guint i = 1; i <= 1000; i++)
+                add_rule_op(kernel, KS_OP_ADD_RULE, i * 12 + 1);
         apply(kernel->rtnl, kernel->ops);
         pid = start_changing();
         g_assert_cmpint(pid, >, 0);
-        for (int i = 0; i < 500; i++) {
+        for (int i = 0; i < 3000; i++) {
                 g_autoptr(GArray) rules = read_rules(kernel->rtnl);
 
-                g_assert_cmpuint(rules->len, ==, 200);
+                g_assert_cmpuint(rules->len, ==, 2000);
         }
         g_assert_no_errno(kill(pid, SIGKILL));
         g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);

@@ -94,7 +94,7 @@ static void test_replies(void)
         KsVpn *vpn = host_add_vpn(host, "a", "tun0");
 
         vpn_add_user(vpn, IPPROTO_UDP, 7)->has_mark = 1;
-        vpn_add_user(vpn, IPPROTO_UDP, 0)->source_first = 1;
+        vpn_add_user(vpn, IPPROTO_UDP, 0)->remote = prefix("192.0.2.9");
         vpn_add_user(vpn, IPPROTO_TCP, 7)->remote = prefix("192.0.2.1");
         vpn_add_user(vpn, IPPROTO_TCP, 7)->remote = prefix("192.0.2.2");
         vpn = host_add_vpn(host, "b", "tun1");
