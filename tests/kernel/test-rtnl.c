@@ -315,8 +315,9 @@ static pid_t start_changing(void)
         }
 }
 
-/* Dumps while others change rules all the time: every one of ours, once. So many that the kernel
- * tells of them in several messages. */
+/* Dumps while others change rules all the time, so many that the kernel tells of them in several
+ * messages. It may tell one twice or not at all then and doesn't say so (dump_rules() in
+ * net/core/fib_rules.c); each dump ends, and when it is quiet again each of ours is told once. */
 static void test_dump_in_a_storm(Kernel *kernel, gconstpointer data)
 {
         pid_t pid;
@@ -330,13 +331,14 @@ static void test_dump_in_a_storm(Kernel *kernel, gconstpointer data)
         apply(kernel->rtnl, kernel->ops);
         pid = start_changing();
         g_assert_cmpint(pid, >, 0);
-        for (int i = 0; i < 3000; i++) {
+        for (int i = 0; i < 300; i++) {
                 g_autoptr(GArray) rules = read_rules(kernel->rtnl);
 
-                g_assert_cmpuint(rules->len, ==, 2000);
+                g_assert_cmpuint(rules->len, >, 1500);
         }
         g_assert_no_errno(kill(pid, SIGKILL));
         g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+        assert_counts(kernel, 2000, 0);
 }
 
 static void test_ports(Kernel *kernel, gconstpointer data)
@@ -363,8 +365,8 @@ int main(int argc, char **argv)
         ADD("dump-filters", test_dump_filters);
         ADD("many-routes", test_many_routes);
         ADD("by-turns", test_by_turns);
-        ADD("dump-in-a-storm", test_dump_in_a_storm);
         ADD("ports", test_ports);
+        ADD("dump-in-a-storm", test_dump_in_a_storm);
 
         return g_test_run();
 }

@@ -201,13 +201,13 @@ def the_user_may_not_release():
 
 
 @check
-def stopped_service_and_deleted_link_refuse_imitators_too():
+def stopped_service_and_deleted_link_refuse():
     assert guest.state()[0] == "protecting" and world.VPN4 in known("wg0")["Transport"], guest.state()
     out("systemctl stop killswitchd.service")
     out("ip link delete wg0")
     # Nobody tells the guard that the VPN has let go of its port.
     assert active("killswitchd.service") == "inactive"
-    world.refused(("all",))
+    world.refused(PLAIN + AROUND)
     assert guest.state()[0] == "blocking", guest.state()
     world.wireguard_up()
     reaches("protecting")
