@@ -99,7 +99,7 @@ def test_a_flood_of_calls_behind_a_prompt_is_limited(root, tester, hanging):
     root.call("Engage")
     tester.start("Release", interactive=True)
     hanging.wait_event(begun, BEGIN)
-    calls = [tester.start("Release", interactive=True) for _ in range(200)]
+    calls = [tester.start("Release", interactive=True) for _ in range(100)]
     error = refused(tester.finish, calls[-1])
     assert error.name == f"{ERROR}LimitsExceeded", error
     assert root.state()[0] == "blocking"

@@ -9,7 +9,7 @@ from lib.booted import report
 
 GUEST = Path(__file__).resolve().parent / "guest"
 SCRIPT = GUEST / "wg_quick.py"
-pytestmark = pytest.mark.watchdog(660)
+pytestmark = pytest.mark.watchdog(1000)
 
 
 @pytest.fixture(scope="module")
