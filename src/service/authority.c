@@ -18,7 +18,7 @@ struct KsAuthority {
         sd_bus *bus;
         KsAuthorityAgain again;
         gpointer again_userdata;
-        PolkitAuthority *polkit; /* kept: it must outlive a check that is being cancelled */
+        PolkitAuthority *polkit;
         GHashTable *pending;     /* sender -> Check, borrowed */
 };
 
@@ -59,7 +59,12 @@ static void free_message(gpointer message)
         sd_bus_message_unref(message);
 }
 
-/* No verdict will be told from here on; who waits behind it gets a turn. */
+/* No verdict will be told from here on; who waits behind it gets a turn.
+ *
+ * polkit is not told to cancel: it withdraws the prompt by itself when the caller or
+ * this service leaves the bus. Told as well, polkitd 122 cancels the same prompt twice,
+ * and the agent's answer to the first may lock it up for good (its worker thread then
+ * waits in g_cancellable_disconnect(), holding the connection's lock). */
 static void check_close(Check *check)
 {
         KsAuthority *authority = g_steal_pointer(&check->authority);
@@ -76,7 +81,6 @@ static void check_close(Check *check)
         g_queue_clear_full(&check->waiting, free_message);
         check->track = sd_bus_track_unref(check->track);
         check->credentials = sd_bus_slot_unref(check->credentials);
-        g_cancellable_cancel(check->cancellable);
         check_unref(check);
 }
 
@@ -183,6 +187,13 @@ static guint count_user(KsAuthority *authority, guint32 uid)
         return count;
 }
 
+/* The caller is still there, so nobody else withdraws the prompt. */
+static void refuse_one_too_many(Check *check)
+{
+        g_cancellable_cancel(check->cancellable);
+        decide(check, KS_ERROR_PREFIX "LimitsExceeded", TOO_MANY);
+}
+
 static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         Check *check = userdata;
@@ -197,7 +208,7 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         if (check->uid == 0)
                 decide(check, NULL, NULL);
         else if (count_user(check->authority, check->uid) > PENDING_USER_MAX)
-                decide(check, KS_ERROR_PREFIX "LimitsExceeded", TOO_MANY);
+                refuse_one_too_many(check);
         else if (check->polkit_failed)
                 decide_without_polkit(check);
         return 0;
