@@ -316,39 +316,10 @@ static gboolean write_file(KsStore *store, const char *name, const char *data, g
         return fine || fail_errno(error, "write", path);
 }
 
-static gboolean is_newer(const struct stat *a, const struct stat *b)
-{
-        if (a->st_mtim.tv_sec != b->st_mtim.tv_sec)
-                return a->st_mtim.tv_sec > b->st_mtim.tv_sec;
-        return a->st_mtim.tv_nsec > b->st_mtim.tv_nsec;
-}
-
 void ks_store_set_marker(KsStore *store, const char *path)
 {
         g_free(store->marker);
         store->marker = g_strdup(path);
-}
-
-/* Whether a rescue that could not write the intent has spoken since it was written.
- * Only root's word counts. */
-static gboolean marker_says_off(const KsStore *store, struct stat *st)
-{
-        return store->marker && stat(store->marker, st) == 0 && st->st_uid == 0 &&
-               is_newer(st, &store->seen);
-}
-
-gboolean ks_store_mark(KsStore *store, GError **error)
-{
-        g_autofree char *directory = g_path_get_dirname(store->marker);
-        int fd;
-
-        unlink(store->marker);
-        if (g_mkdir_with_parents(directory, 0755) < 0 ||
-            (fd = open(store->marker, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)) <
-                    0)
-                return fail_errno(error, "write", store->marker);
-        close(fd);
-        return TRUE;
 }
 
 static void remember(KsStore *store)
@@ -359,18 +330,68 @@ static void remember(KsStore *store)
                 store->seen = (struct stat){ 0 };
 }
 
+static gboolean same_file(const struct stat *a, const struct stat *b)
+{
+        return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+               a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Tells one intent on disk from every later one, whatever the clock does meanwhile. */
+static char *name_intent(const struct stat *st)
+{
+        return g_strdup_printf("%" G_GUINT64_FORMAT " %" G_GINT64_FORMAT ".%09ld\n",
+                               (guint64)st->st_ino, (gint64)st->st_mtim.tv_sec,
+                               st->st_mtim.tv_nsec);
+}
+
+/* Whether a rescue that could not write the intent has spoken since it was written.
+ * Only root's word counts. */
+static gboolean marker_says_off(const KsStore *store, struct stat *st)
+{
+        g_autofree char *expected = name_intent(&store->seen);
+        g_autofree char *text = NULL;
+
+        return store->marker && lstat(store->marker, st) == 0 && S_ISREG(st->st_mode) &&
+               st->st_uid == 0 && st->st_size < FILE_SIZE_MAX &&
+               g_file_get_contents(store->marker, &text, NULL, NULL) && g_str_equal(text, expected);
+}
+
+static gboolean write_marker(int fd, const char *text)
+{
+        gboolean fine = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+        return close(fd) == 0 && fine;
+}
+
+gboolean ks_store_mark(KsStore *store, GError **error)
+{
+        g_autofree char *directory = g_path_get_dirname(store->marker);
+        g_autofree char *fresh = g_strconcat(store->marker, ".new", NULL);
+        g_autofree char *text = NULL;
+        int fd;
+
+        remember(store);
+        text = name_intent(&store->seen);
+        /* Renamed when it is whole: a service that is alive may look at any time. */
+        unlink(fresh);
+        if (g_mkdir_with_parents(directory, 0755) < 0 ||
+            (fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)) < 0 ||
+            !write_marker(fd, text) || rename(fresh, store->marker) < 0)
+                return fail_errno(error, "write", store->marker);
+        return TRUE;
+}
+
 gboolean ks_store_changed(KsStore *store)
 {
         g_autofree char *path = g_build_filename(store->directory, INTENT_FILE, NULL);
         struct stat st;
 
-        if (marker_says_off(store, &st) && is_newer(&st, &store->seen_marker))
+        if (marker_says_off(store, &st) && !same_file(&st, &store->seen_marker))
                 return TRUE;
         if (stat(path, &st) < 0)
                 /* A file that vanished is no word of anybody's. */
                 return FALSE;
-        return st.st_ino != store->seen.st_ino || st.st_mtim.tv_sec != store->seen.st_mtim.tv_sec ||
-               st.st_mtim.tv_nsec != store->seen.st_mtim.tv_nsec;
+        return !same_file(&st, &store->seen);
 }
 
 gboolean ks_store_load(KsStore *store, KsIntent *intent, GError **error)

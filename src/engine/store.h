@@ -67,7 +67,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsStore, ks_store_free)
 
 /**
  * ks_store_set_marker() - where a rescue speaks when the directory can't be written
- * @path: a file that lives until the next boot; newer than the intent, it means off
+ * @path: a file that lives until the next boot; it names the intent on disk that it
+ *   turns off, so that it counts until another one is saved
  */
 void ks_store_set_marker(KsStore *store, const char *path);
 
