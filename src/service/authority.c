@@ -19,7 +19,7 @@ struct KsAuthority {
         KsAuthorityAgain again;
         gpointer again_userdata;
         PolkitAuthority *polkit;
-        GHashTable *pending;     /* sender -> Check, borrowed */
+        GHashTable *pending; /* sender -> Check, borrowed */
 };
 
 typedef struct Check {
