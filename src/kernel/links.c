@@ -23,6 +23,7 @@ static void take_link(struct nl_object *object, void *userdata)
         GPtrArray *links = userdata;
         const char *name = rtnl_link_get_name(nl_link);
         const char *kind = rtnl_link_get_type(nl_link);
+        int32_t namespace_id;
         KsLink *link;
 
         /* libnl calls a bridge's own entry AF_BRIDGE, so the family says nothing. */
@@ -32,6 +33,10 @@ static void take_link(struct nl_object *object, void *userdata)
         g_strlcpy(link->kind, kind ? kind : "", sizeof(link->kind));
         link->type = (uint16_t)rtnl_link_get_arptype(nl_link);
         link->flags = rtnl_link_get_flags(nl_link);
+        link->master = rtnl_link_get_master(nl_link);
+        /* An index of another namespace says nothing here. */
+        if (rtnl_link_get_link_netnsid(nl_link, &namespace_id) < 0)
+                link->parent = rtnl_link_get_link(nl_link);
         g_ptr_array_add(links, link);
 }
 

@@ -310,3 +310,40 @@ gboolean ks_message_parse_route(struct nlmsghdr *header, KsRoute *route)
         route->unknown |= route_header->rtm_tos || (route_header->rtm_flags & RTNH_F_ONLINK);
         return TRUE;
 }
+
+gboolean ks_message_is_default(struct nlmsghdr *header)
+{
+        const struct rtmsg *route_header = nlmsg_data(header);
+
+        return nlmsg_valid_hdr(header, sizeof(*route_header)) && route_header->rtm_dst_len <= 1;
+}
+
+static void append_link(GArray *links, int index)
+{
+        g_array_append_val(links, index);
+}
+
+void ks_message_route_links(struct nlmsghdr *header, GArray *links)
+{
+        const struct rtmsg *route_header = nlmsg_data(header);
+        struct nlattr *attributes[RTA_MAX + 1];
+        struct rtnexthop *hop;
+        int remaining;
+
+        if (nlmsg_parse(header, sizeof(*route_header), attributes, RTA_MAX, NULL) < 0 ||
+            route_header->rtm_type != RTN_UNICAST)
+                return;
+        if (attributes[RTA_OIF] && nla_len(attributes[RTA_OIF]) >= 4)
+                append_link(links, (int)nla_get_u32(attributes[RTA_OIF]));
+        else if (!attributes[RTA_MULTIPATH])
+                append_link(links, KS_SOME_LINK);
+        if (!attributes[RTA_MULTIPATH])
+                return;
+        hop = nla_data(attributes[RTA_MULTIPATH]);
+        remaining = nla_len(attributes[RTA_MULTIPATH]);
+        while (RTNH_OK(hop, remaining)) {
+                append_link(links, hop->rtnh_ifindex);
+                remaining -= RTNH_ALIGN(hop->rtnh_len);
+                hop = RTNH_NEXT(hop);
+        }
+}

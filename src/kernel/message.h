@@ -32,3 +32,17 @@ gboolean ks_message_parse_rule(struct nlmsghdr *header, KsRule *rule);
 
 /* Likewise from RTM_NEWROUTE or RTM_DELROUTE. */
 gboolean ks_message_parse_route(struct nlmsghdr *header, KsRoute *route);
+
+/* A link that the kernel doesn't name: a next hop object with nexthop_compat_mode off. */
+#define KS_SOME_LINK (-1)
+
+/**
+ * ks_message_is_default() - whether it is about a default route, or about half of one
+ * @header: RTM_NEWROUTE or RTM_DELROUTE
+ *
+ * Cheap: a storm of other routes costs next to nothing.
+ */
+gboolean ks_message_is_default(struct nlmsghdr *header);
+
+/* Appends the links, of int, that a unicast route leads over: all of its next hops. */
+void ks_message_route_links(struct nlmsghdr *header, GArray *links);

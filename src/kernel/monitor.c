@@ -103,7 +103,9 @@ static guint route_change(const KsMonitor *monitor, struct nlmsghdr *header)
                 return 0;
         if (route.table == monitor->table)
                 return KS_CHANGE_ROUTES;
-        return route.table == RT_TABLE_MAIN ? KS_CHANGE_MAIN : 0;
+        if (route.table != RT_TABLE_MAIN)
+                return 0;
+        return ks_message_is_default(header) ? KS_CHANGE_MAIN | KS_CHANGE_DEFAULTS : KS_CHANGE_MAIN;
 }
 
 static guint message_change(const KsMonitor *monitor, struct nlmsghdr *header)

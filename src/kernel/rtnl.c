@@ -96,6 +96,7 @@ typedef struct Dump {
         GArray *result;
         guint32 table; /* 0: all */
         guint8 origin; /* 0: all */
+        nl_recvmsg_msg_cb_t take;
 } Dump;
 
 static int take_rule(struct nl_msg *message, void *userdata)
@@ -119,6 +120,18 @@ static int take_route(struct nl_msg *message, void *userdata)
             (!dump->table || route.table == dump->table) &&
             (!dump->origin || route.origin == dump->origin))
                 g_array_append_val(dump->result, route);
+        return NL_OK;
+}
+
+static int take_default(struct nl_msg *message, void *userdata)
+{
+        struct nlmsghdr *header = nlmsg_hdr(message);
+        Dump *dump = userdata;
+        KsRoute route;
+
+        if (header->nlmsg_type == RTM_NEWROUTE && ks_message_is_default(header) &&
+            ks_message_parse_route(header, &route) && route.table == dump->table)
+                ks_message_route_links(header, dump->result);
         return NL_OK;
 }
 
@@ -149,8 +162,7 @@ static gboolean dump_family(KsRtnl *rtnl, int type, int family, Dump *dump, GErr
         guint before = dump->result->len;
         int r = 0;
 
-        nl_socket_modify_cb(rtnl->socket, NL_CB_VALID, NL_CB_CUSTOM,
-                            type == RTM_GETRULE ? take_rule : take_route, dump);
+        nl_socket_modify_cb(rtnl->socket, NL_CB_VALID, NL_CB_CUSTOM, dump->take, dump);
         for (int i = 0; i < DUMP_TRIES; i++) {
                 struct nl_msg *message = dump_request(type, family, dump);
 
@@ -180,7 +192,7 @@ static gboolean dump_both(KsRtnl *rtnl, int type, Dump *dump, GError **error)
 
 gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error)
 {
-        Dump dump = { rules, 0, KS_PROTOCOL };
+        Dump dump = { rules, 0, KS_PROTOCOL, take_rule };
 
         return dump_both(rtnl, RTM_GETRULE, &dump, error);
 }
@@ -188,7 +200,14 @@ gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error)
 gboolean ks_rtnl_dump_routes(KsRtnl *rtnl, guint32 table, guint8 origin, GArray *routes,
                              GError **error)
 {
-        Dump dump = { routes, table, origin };
+        Dump dump = { routes, table, origin, take_route };
+
+        return dump_both(rtnl, RTM_GETROUTE, &dump, error);
+}
+
+gboolean ks_rtnl_dump_default_links(KsRtnl *rtnl, guint32 table, GArray *links, GError **error)
+{
+        Dump dump = { links, table, 0, take_default };
 
         return dump_both(rtnl, RTM_GETROUTE, &dump, error);
 }

@@ -42,6 +42,16 @@ gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error);
 gboolean ks_rtnl_dump_routes(KsRtnl *rtnl, guint32 table, guint8 origin, GArray *routes,
                              GError **error);
 
+/**
+ * ks_rtnl_dump_default_links() - the links that default routes of a table lead over
+ * @links: of int, appended to, perhaps several times; KS_SOME_LINK (kernel/message.h) for one
+ *   that the kernel doesn't tell
+ * @error: KS_ERROR_KERNEL
+ *
+ * Halves of a default (0.0.0.0/1) count as one.
+ */
+gboolean ks_rtnl_dump_default_links(KsRtnl *rtnl, guint32 table, GArray *links, GError **error);
+
 /* In words, with the names that interfaces have now. Caller frees. */
 char *ks_rtnl_describe_op(const KsOp *op);
 char *ks_rtnl_describe_route(const KsRoute *route);

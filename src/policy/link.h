@@ -34,6 +34,10 @@ typedef struct KsLink {
         char kind[16];          /* IFLA_INFO_KIND: "wireguard", "tun", "veth"; "" for hardware */
         uint16_t type;          /* ARPHRD_* */
         unsigned flags;         /* IFF_* */
+        int master;             /* index of the bridge or bond that it is a port of; 0: none */
+        int parent;             /* IFLA_LINK: index of the link below, for a veth of its other end;
+                                 * 0: none in this namespace */
+        gboolean default_route; /* main has a default route over it; filled in where it counts */
         GArray *addresses;      /* of KsAddress */
         KsWireguard *wireguard; /* NULL unless kernel WireGuard */
 } KsLink;

@@ -2,7 +2,12 @@
 /* The link table as the kernel has it: kinds, flags, addresses of both families, far ends. */
 
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kernel/links.h"
 #include "kernel/monitor.h"
@@ -124,6 +129,61 @@ static void test_kinds(Kernel *kernel, gconstpointer data)
                                         ((KsLink *)g_ptr_array_index(kernel->links, j))->index);
 }
 
+/* A process in a network namespace of its own, for ends of links to be put there. */
+static pid_t start_elsewhere(void)
+{
+        int ready[2];
+        char byte;
+        pid_t pid;
+
+        g_assert_no_errno(pipe(ready));
+        pid = fork();
+        if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (unshare(CLONE_NEWNET) == 0 && write(ready[1], "r", 1) == 1)
+                        pause();
+                _exit(1);
+        }
+        g_assert_cmpint(pid, >, 0);
+        g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+        close(ready[0]);
+        close(ready[1]);
+        return pid;
+}
+
+/* What is attached to what, and nothing about another namespace. */
+static void test_attached(Kernel *kernel, gconstpointer data)
+{
+        pid_t elsewhere = start_elsewhere();
+
+        (void)data;
+        run("ip link add br0 type bridge\n"
+            "ip link add v0 type veth peer name v1\n"
+            "ip link add c0 index 40 type veth peer name c1 index 41 netns %d\n"
+            "ip link set v1 master br0\nip link set c0 master br0\n"
+            "ip link add top link br0 type macvlan\n"
+            "ip link add mv0 link v0 type macvlan",
+            elsewhere);
+        read_links(kernel);
+        g_assert_cmpint(find(kernel, "lo")->master, ==, 0);
+        g_assert_cmpint(find(kernel, "lo")->parent, ==, 0);
+        g_assert_cmpint(find(kernel, "br0")->master, ==, 0);
+        g_assert_cmpint(find(kernel, "br0")->parent, ==, 0);
+        g_assert_cmpint(find(kernel, "v1")->master, ==, index_of("br0"));
+        g_assert_cmpint(find(kernel, "v1")->parent, ==, index_of("v0"));
+        g_assert_cmpint(find(kernel, "v0")->master, ==, 0);
+        g_assert_cmpint(find(kernel, "v0")->parent, ==, index_of("v1"));
+        g_assert_cmpint(find(kernel, "c0")->master, ==, index_of("br0"));
+        g_assert_cmpint(find(kernel, "c0")->parent, ==, 0);
+        g_assert_cmpint(find(kernel, "top")->parent, ==, index_of("br0"));
+        g_assert_cmpint(find(kernel, "mv0")->parent, ==, index_of("v0"));
+        run("ip link set v1 nomaster");
+        read_links(kernel);
+        g_assert_cmpint(find(kernel, "v1")->master, ==, 0);
+        g_assert_no_errno(kill(elsewhere, SIGKILL));
+        g_assert_cmpint(waitpid(elsewhere, NULL, 0), ==, elsewhere);
+}
+
 static void test_up(Kernel *kernel, gconstpointer data)
 {
         (void)data;
@@ -237,6 +297,7 @@ int main(int argc, char **argv)
 
         ADD("loopback", test_loopback);
         ADD("kinds", test_kinds);
+        ADD("attached", test_attached);
         ADD("up", test_up);
         ADD("addresses", test_addresses);
         ADD("peers", test_peers);

@@ -158,6 +158,12 @@ static void test_routes(Kernel *kernel, gconstpointer data)
                 { "ip route replace 10.9.0.0/16 via 10.1.0.9", KS_CHANGE_MAIN },
                 { "ip route del 10.9.0.0/16", KS_CHANGE_MAIN },
                 { "ip -6 route add fd09::/64 dev v0", KS_CHANGE_MAIN },
+                { "ip route add default dev v0", KS_CHANGE_MAIN | KS_CHANGE_DEFAULTS },
+                { "ip route add 128.0.0.0/1 dev v0", KS_CHANGE_MAIN | KS_CHANGE_DEFAULTS },
+                { "ip -6 route add default dev v0", KS_CHANGE_MAIN | KS_CHANGE_DEFAULTS },
+                { "ip route del default dev v0", KS_CHANGE_MAIN | KS_CHANGE_DEFAULTS },
+                { "ip route add 192.0.0.0/2 dev v0", KS_CHANGE_MAIN },
+                { "ip route add default dev v0 table 84", 0 },
                 { "ip route add 10.9.0.0/16 dev v0 table 83\nip route add 10.9.0.0/16 dev v0",
                   KS_CHANGE_ROUTES | KS_CHANGE_MAIN },
         };

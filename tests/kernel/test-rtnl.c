@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "kernel/message.h"
 #include "tests/kernel/netns.h"
 #include "tests/unit/host.h"
 
@@ -258,6 +259,61 @@ static void test_dump_filters(Kernel *kernel, gconstpointer data)
         g_assert_cmpuint(count(kernel->rtnl, RT_TABLE_MAIN, RTPROT_KERNEL), >=, 2);
 }
 
+static char *default_links(KsRtnl *rtnl)
+{
+        g_autoptr(GArray) links = g_array_new(FALSE, TRUE, sizeof(int));
+        g_autoptr(GError) error = NULL;
+        GString *text = g_string_new(NULL);
+
+        ks_rtnl_dump_default_links(rtnl, RT_TABLE_MAIN, links, &error);
+        g_assert_no_error(error);
+        for (guint i = 0; i < links->len; i++) {
+                int index = g_array_index(links, int, i);
+
+                g_string_append(text, index == index_of("v0")   ? "v0 "
+                                      : index == index_of("v1") ? "v1 "
+                                      : index == KS_SOME_LINK   ? "some "
+                                                                : "? ");
+        }
+        return g_string_free(text, FALSE);
+}
+
+/* Every next hop counts, of every kind of default; nothing else does. */
+static void test_default_links(Kernel *kernel, gconstpointer data)
+{
+        static const struct {
+                const char *deed, *links;
+        } cases[] = {
+                { "", "" },
+                { "ip route add 10.9.0.0/16 dev v0", "" },
+                { "ip route add unreachable default metric 9", "" },
+                { "ip -6 route add unreachable default metric 9", "" },
+                { "ip route add default dev v0 table 84", "" },
+                { "ip route add default via 10.1.0.9", "v0 " },
+                { "ip route add default dev v1 metric 7", "v0 v1 " },
+                { "ip route add 128.0.0.0/1 dev v1", "v0 v1 v1 " },
+                { "ip route flush 128.0.0.0/1", "v0 v1 " },
+                { "ip route del default dev v1\nip route del default via 10.1.0.9", "" },
+                { "ip route add default nexthop dev v0 nexthop dev v1", "v0 v1 " },
+                { "ip route del default nexthop dev v0 nexthop dev v1", "" },
+                { "ip -6 route add default via fd01::9", "v0 " },
+                { "ip -6 route append default dev v1 metric 9999", "v0 v1 " },
+                { "ip -6 route del default via fd01::9\nip -6 route del default dev v1", "" },
+                { "ip nexthop add id 1 via 10.1.0.9 dev v0\nip route add default nhid 1", "v0 " },
+                { "echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode", "some " },
+        };
+
+        (void)data;
+        for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *links = NULL;
+
+                g_test_message("%s", cases[i].deed);
+                run("%s", cases[i].deed);
+                links = default_links(kernel->rtnl);
+                g_assert_cmpstr(links, ==, cases[i].links);
+        }
+}
+
 static void test_many_routes(Kernel *kernel, gconstpointer data)
 {
         (void)data;
@@ -363,6 +419,7 @@ int main(int argc, char **argv)
         ADD("first-error", test_first_error);
         ADD("foreign", test_foreign);
         ADD("dump-filters", test_dump_filters);
+        ADD("default-links", test_default_links);
         ADD("many-routes", test_many_routes);
         ADD("by-turns", test_by_turns);
         ADD("ports", test_ports);
