@@ -8,10 +8,12 @@
 #include "common/names.h"
 #include "engine/enforcer.h"
 #include "kernel/links.h"
+#include "kernel/message.h"
 #include "kernel/nftables.h"
 #include "kernel/rtnl.h"
 #include "kernel/sysctl.h"
 #include "policy/diff.h"
+#include "policy/host-link.h"
 
 /* How many foreign routes an error names. */
 #define NAMED_MAX 3
@@ -20,10 +22,11 @@
 
 struct KsEnforcer {
         KsRtnl *rtnl;
-        KsNftables *nftables;  /* NULL until needed, and while unavailable */
-        KsPlan *plan;          /* what the kernel was brought to */
-        gboolean guard_raised; /* its guard is in place */
-        gboolean settled;      /* it was read back as written: differences are others' doing */
+        KsNftables *nftables;    /* NULL until needed, and while unavailable */
+        KsPlan *plan;            /* what the kernel was brought to */
+        gboolean guard_raised;   /* its guard is in place */
+        gboolean settled;        /* it was read back as written: differences are others' doing */
+        gboolean needs_defaults; /* the last plan depended on main's default routes */
         char *guard_problem;
         char *mark_problem;
 };
@@ -110,6 +113,28 @@ static GArray *read_lan_routes(KsEnforcer *enforcer, const KsSettings *settings,
         return g_steal_pointer(&prefixes);
 }
 
+/* Notes on each link whether a default route of main leads over it. */
+static gboolean read_defaults(KsEnforcer *enforcer, GPtrArray *links, GError **error)
+{
+        g_autoptr(GArray) indices = g_array_new(FALSE, TRUE, sizeof(int));
+
+        if (!ks_rtnl_dump_default_links(enforcer->rtnl, RT_TABLE_MAIN, indices, error))
+                return FALSE;
+        for (guint i = 0; i < indices->len; i++) {
+                int index = g_array_index(indices, int, i);
+
+                for (guint j = 0; j < links->len; j++) {
+                        KsLink *link = g_ptr_array_index(links, j);
+
+                        /* What isn't told may be any that would else be found by itself. */
+                        if (index == link->index ||
+                            (index == KS_SOME_LINK && g_str_equal(link->kind, "bridge")))
+                                link->default_route = TRUE;
+                }
+        }
+        return TRUE;
+}
+
 KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan, GArray *kept,
                          GError **error)
 {
@@ -117,6 +142,9 @@ KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan
         g_autoptr(GArray) lan_routes = NULL;
 
         if (!links)
+                return NULL;
+        enforcer->needs_defaults = ks_host_links_need_defaults(settings, links);
+        if (enforcer->needs_defaults && !read_defaults(enforcer, links, error))
                 return NULL;
         if (lan == KS_LAN_MODE_ALL) {
                 lan_routes = read_lan_routes(enforcer, settings, links, error);
@@ -369,6 +397,11 @@ gboolean ks_enforcer_lower(KsEnforcer *enforcer, GError **error)
 gboolean ks_enforcer_guard_is_intact(KsEnforcer *enforcer)
 {
         return enforcer->guard_raised && ks_nftables_is_intact(enforcer->nftables);
+}
+
+gboolean ks_enforcer_needs_defaults(const KsEnforcer *enforcer)
+{
+        return enforcer->needs_defaults;
 }
 
 const KsPlan *ks_enforcer_present_plan(const KsEnforcer *enforcer)

@@ -71,6 +71,9 @@ gboolean ks_enforcer_lower(KsEnforcer *enforcer, GError **error);
 /* Whether the guard is in place as it was raised; a cheap question. */
 gboolean ks_enforcer_guard_is_intact(KsEnforcer *enforcer);
 
+/* Whether the last plan depended on which links main's default routes lead over. */
+gboolean ks_enforcer_needs_defaults(const KsEnforcer *enforcer);
+
 /* The plan that the kernel was last brought to; NULL when lowered. */
 const KsPlan *ks_enforcer_present_plan(const KsEnforcer *enforcer);
 

@@ -15,8 +15,10 @@
 
 static gboolean is_of_interest(KsEngine *engine, guint changes)
 {
+        if (!ks_enforcer_needs_defaults(engine->enforcer))
+                changes &= ~(guint)KS_CHANGE_DEFAULTS;
         if (!ks_intent_is_up(&engine->intent))
-                return (changes & (KS_CHANGE_LINKS | KS_CHANGE_LOST)) != 0;
+                return (changes & (KS_CHANGE_LINKS | KS_CHANGE_LOST | KS_CHANGE_DEFAULTS)) != 0;
         if (ks_engine_lan(engine) != KS_LAN_MODE_ALL)
                 changes &= ~(guint)KS_CHANGE_MAIN;
         /* Most nftables events are about tables of others, or our own doing. */

@@ -258,12 +258,25 @@ static gboolean take_host_interfaces(KsSettingsReader *reader, const char *key, 
 {
         g_auto(GStrv) names = g_strsplit_set(value, " \t;,", -1);
         GPtrArray *interfaces = reader->settings->host_interfaces;
+        gboolean none = !*value || g_str_equal(value, "none");
 
-        if (!*value)
+        if (none || !reader->has_host_interfaces)
+                reader->settings->host_auto = FALSE;
+        reader->has_host_interfaces = TRUE;
+        if (none) {
                 g_ptr_array_set_size(interfaces, 0);
+                return TRUE;
+        }
         for (guint i = 0; names[i]; i++) {
                 if (!*names[i])
                         continue;
+                if (g_str_equal(names[i], "auto")) {
+                        reader->settings->host_auto = TRUE;
+                        continue;
+                }
+                if (g_str_equal(names[i], "none"))
+                        return ks_settings_fail(reader, key, error,
+                                                "'none' stands alone; leave it out, or all else");
                 if (!check_interface(reader, key, names[i], error))
                         return FALSE;
                 if (interfaces->len >= HOST_INTERFACES_MAX)

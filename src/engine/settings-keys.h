@@ -22,7 +22,8 @@ typedef struct KsSettingsReader {
         guint line;
         const char *place; /* instead of file and line, "FILE:LINE"; NULL: those */
         gboolean in_section;
-        KsVpnDraft *draft; /* of the present [VPN] section; NULL in [Killswitch] */
+        gboolean has_host_interfaces; /* HostInterfaces= was given: its default is gone */
+        KsVpnDraft *draft;            /* of the present [VPN] section; NULL in [Killswitch] */
         KsSettings *settings;
         GPtrArray *drafts; /* of KsVpnDraft* */
         GHashTable *seen;  /* "section/key" in this file, to catch doubles */

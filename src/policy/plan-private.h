@@ -15,6 +15,7 @@ typedef struct Planner {
         GPtrArray *links;
         GArray *lan_routes;
         GArray *kept;
+        GPtrArray *host_links; /* of KsLink*: those that lead to this host's guests only */
         KsPlan *plan;
 } Planner;
 
@@ -23,6 +24,3 @@ void ks_planner_collect_claims(Planner *planner);
 
 /* All rules of one family, from exemption to floor. */
 void ks_planner_add_rules(Planner *planner, int family);
-
-/* Whether HostInterfaces= names the link. */
-gboolean ks_planner_is_host_link(const Planner *planner, const KsLink *link);

@@ -172,29 +172,46 @@ static void add_direct_rule(Planner *planner, const KsPrefix *prefix, guint offs
         add_rule(planner, &rule);
 }
 
-gboolean ks_planner_is_host_link(const Planner *planner, const KsLink *link)
+static gboolean overlaps_claim(const Planner *planner, const KsPrefix *network)
 {
-        GPtrArray *names = planner->settings->host_interfaces;
+        for (guint i = 0; i < planner->plan->claims->len; i++) {
+                const KsPrefix *claim = &g_array_index(planner->plan->claims, KsPrefix, i);
 
-        for (guint i = 0; i < names->len; i++)
-                if (g_str_equal(g_ptr_array_index(names, i), link->name))
+                if (ks_prefix_contains(claim, network) || ks_prefix_contains(network, claim))
                         return TRUE;
+        }
         return FALSE;
+}
+
+static void plan_host_network(Planner *planner, const KsLink *link, const KsPrefix *network)
+{
+        KsRule rule = rule_lookup(planner, network->family, KS_OFFSET_HOST, RT_TABLE_MAIN);
+
+        rule.destination = *network;
+        rule.suppress = KS_LAN_SUPPRESS + 1;
+        if (overlaps_claim(planner, network))
+                rule.priority = planner->settings->priority + KS_OFFSET_HOST_SHARED;
+        /* Every link has this one, so the link that is meant is named: whoever sends there
+         * has to name it too. */
+        if (network->family == AF_INET6 && ks_prefix_is_link_local(network)) {
+                if (!ks_interface_name_is_valid(link->name))
+                        return;
+                g_strlcpy(rule.oif, link->name, sizeof(rule.oif));
+        }
+        add_rule(planner, &rule);
 }
 
 static void plan_host_networks(Planner *planner, int family)
 {
-        for (guint i = 0; i < planner->links->len; i++) {
-                const KsLink *link = g_ptr_array_index(planner->links, i);
+        for (guint i = 0; i < planner->host_links->len; i++) {
+                const KsLink *link = g_ptr_array_index(planner->host_links, i);
 
-                if (!ks_planner_is_host_link(planner, link))
-                        continue;
                 for (guint j = 0; j < link->addresses->len; j++) {
                         const KsPrefix *network = &g_array_index(link->addresses, KsAddress, j)
                                                            .network;
 
                         if (network->family == family && network->length > 0)
-                                add_direct_rule(planner, network, KS_OFFSET_HOST);
+                                plan_host_network(planner, link, network);
                 }
         }
 }
@@ -278,9 +295,9 @@ void ks_planner_add_rules(Planner *planner, int family)
         plan_replies(planner, family);
         if (family == AF_INET)
                 plan_dhcp(planner);
+        plan_host_networks(planner, family);
         plan_claims(planner, family);
         plan_dns(planner, family);
-        plan_host_networks(planner, family);
         plan_lan(planner, family);
         rule = rule_lookup(planner, family, KS_OFFSET_ALL, planner->settings->table);
         add_rule(planner, &rule);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/names.h"
+#include "policy/host-link.h"
 #include "policy/plan-private.h"
 
 static const int families[] = { AF_INET, AF_INET6 };
@@ -308,7 +309,7 @@ static void plan_vpns(Planner *planner)
 KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GArray *lan_routes,
                     GArray *kept)
 {
-        Planner planner = { settings, lan, links, lan_routes, kept, g_new0(KsPlan, 1) };
+        Planner planner = { settings, lan, links, lan_routes, kept, NULL, g_new0(KsPlan, 1) };
         KsPlan *plan = planner.plan;
 
         plan->rules = g_array_new(FALSE, TRUE, sizeof(KsRule));
@@ -318,6 +319,7 @@ KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GAr
         plan->problems = g_ptr_array_new_with_free_func(g_free);
         plan->guard = ks_guard_new(settings, lan);
 
+        planner.host_links = ks_host_links_find(settings, links, plan->problems);
         plan_blocking_defaults(&planner);
         plan_vpns(&planner);
         ks_planner_collect_claims(&planner);
@@ -325,11 +327,11 @@ KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GAr
                 ks_planner_add_rules(&planner, families[i]);
         plan_guard_claims(&planner);
         plan_guard_lan(&planner);
-        for (guint i = 0; i < links->len; i++) {
-                const KsLink *link = g_ptr_array_index(links, i);
+        for (guint i = 0; i < planner.host_links->len; i++) {
+                const KsLink *link = g_ptr_array_index(planner.host_links, i);
 
-                if (ks_planner_is_host_link(&planner, link))
-                        ks_guard_add(plan->guard, KS_SET_HOST, "%d", link->index);
+                ks_guard_add(plan->guard, KS_SET_HOST, "%d", link->index);
         }
+        g_ptr_array_unref(planner.host_links);
         return plan;
 }

@@ -15,11 +15,12 @@ enum {
         KS_OFFSET_DHCP = 30,
         KS_OFFSET_TRANSPORT_FLOOR = 31, /* transport that main can't route goes nowhere */
         KS_OFFSET_REPLIES = 32,         /* answers to transport that is known by its user */
-        KS_OFFSET_VPN_PREFIXES = 40,    /* one a prefix that LAN could claim */
-        KS_OFFSET_DNS = 41,             /* 41..44 */
-        KS_OFFSET_HOST = 45,            /* networks of HostInterfaces= */
-        KS_OFFSET_LAN = 50,             /* 50..79 */
-        KS_OFFSET_LAN_ALL = 79,         /* the blanket rule, at a place of its own */
+        KS_OFFSET_HOST = 35,         /* networks of this host's guests; DNS in them is no LAN's */
+        KS_OFFSET_VPN_PREFIXES = 40, /* one a prefix that LAN could claim */
+        KS_OFFSET_DNS = 41,          /* 41..44 */
+        KS_OFFSET_HOST_SHARED = 45,  /* guests' networks that a VPN has a part in */
+        KS_OFFSET_LAN = 50,          /* 50..79 */
+        KS_OFFSET_LAN_ALL = 79,      /* the blanket rule, at a place of its own */
         KS_OFFSET_ALL = 90,
         KS_OFFSET_FLOOR = 91,
         KS_OFFSET_END = 100,

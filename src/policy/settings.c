@@ -14,6 +14,7 @@ KsSettings *ks_settings_new(void)
         settings->block_with = KS_BLOCK_UNREACHABLE;
         settings->guard_required = TRUE;
         settings->auto_wireguard = TRUE;
+        settings->host_auto = TRUE;
         settings->host_interfaces = g_ptr_array_new_with_free_func(g_free);
         settings->vpns = g_ptr_array_new_with_free_func((GDestroyNotify)ks_vpn_free);
         return settings;

@@ -27,6 +27,7 @@ typedef struct KsSettings {
         KsBlockWith block_with;
         gboolean guard_required;
         gboolean auto_wireguard;
+        gboolean host_auto;         /* bridges that nothing leads out of are found by themselves */
         GPtrArray *host_interfaces; /* of char*: links that lead to nobody but this host's guests */
         GPtrArray *vpns;            /* of KsVpn* */
 } KsSettings;

@@ -305,6 +305,46 @@ static void test_lan_all(Steered *steered, gconstpointer data)
                         "192.168.1.0/24, 203.0.113.0/24");
 }
 
+static const char *host_links(Steered *steered)
+{
+        return ks_enforcer_present_plan(steered->enforcer)->guard->sets[KS_SET_HOST].elements->str;
+}
+
+/* Guests' bridges are found as they come, and no longer taken for such once something leads out. */
+static void test_host_links(Steered *steered, gconstpointer data)
+{
+        (void)data;
+        raise_now(steered);
+        g_assert_false(ks_enforcer_needs_defaults(steered->enforcer));
+        run("ip link add br0 index 70 type bridge\nip link set br0 up\n"
+            "ip addr add 172.17.0.1/16 dev br0\nip addr add fd17::1/64 dev br0\n"
+            "ip addr add fe80::17/64 dev br0\n"
+            "ip link add p0 type veth peer name p1\nip link set p0 master br0\n"
+            "ip link set p0 up\nip link set p1 up");
+        raise_with(steered, TRUE, NULL);
+        g_assert_true(ks_enforcer_needs_defaults(steered->enforcer));
+        g_assert_cmpstr(host_links(steered), ==, "70");
+        assert_in_place(steered);
+        g_assert_true(succeeds("ip route get 172.17.0.9 ipproto udp dport 53 | grep 'dev br0'"));
+        g_assert_true(succeeds("ip -6 route get fd17::9 ipproto udp dport 53 | grep 'dev br0'"));
+        g_assert_true(succeeds("ip -6 route get fe80::9 oif br0 | grep 'dev br0'"));
+        /* The uplink becomes a port; then a default leads over it, by IPv4, by IPv6. */
+        run("ip link set far0 master br0");
+        raise_with(steered, TRUE, NULL);
+        g_assert_cmpstr(host_links(steered), ==, "");
+        assert_in_place(steered);
+        run("ip link set far0 nomaster\nip -6 route add default via fd17::9 metric 5000");
+        raise_with(steered, TRUE, NULL);
+        g_assert_cmpstr(host_links(steered), ==, "");
+        run("ip -6 route del default via fd17::9 metric 5000");
+        raise_quietly(steered);
+        g_assert_cmpstr(host_links(steered), ==, "70");
+        run("ip route add default metric 7 nexthop dev br0 nexthop dev eth0");
+        raise_quietly(steered);
+        g_assert_cmpstr(host_links(steered), ==, "");
+        assert_in_place(steered);
+}
+
 /* In the blocking state the LAN answers, and nothing else does. */
 static void test_lan_while_blocking(Steered *steered, gconstpointer data)
 {
@@ -367,6 +407,7 @@ int main(int argc, char **argv)
         ADD("settings-change", test_settings_change);
         ADD("gateway-while-engaged", test_gateway_while_engaged);
         ADD("lan-all", test_lan_all);
+        ADD("host-links", test_host_links);
         ADD("lan-while-blocking", test_lan_while_blocking);
         ADD("marks", test_marks);
 

@@ -171,8 +171,9 @@ static gboolean rule_matches(const KsRule *rule, const FibPacket *packet)
                            in_range(packet->sport, rule->sport_first, rule->sport_last) &&
                            in_range(packet->dport, rule->dport_first, rule->dport_last);
 
-        g_assert_false(rule->oif[0] || rule->source.length || rule->tos || rule->unknown);
-        return rule->family == packet->family && matches != rule->inverted;
+        g_assert_false(rule->source.length || rule->tos || rule->unknown);
+        /* No packet here comes from a socket that is bound to a link. */
+        return rule->family == packet->family && !rule->oif[0] && matches != rule->inverted;
 }
 
 /* The longest prefix, and of one length the smallest metric. */

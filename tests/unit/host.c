@@ -286,9 +286,14 @@ Host *host_new_random(void)
                         add_random_link(host, 10 + i + 10 * below(2), name);
         }
         if (below(3) == 0) {
-                link_add_address(host_add_link(host, 50, "br0", "bridge", ARPHRD_ETHER),
-                                 "172.17.0.1/16");
-                g_ptr_array_add(settings->host_interfaces, g_strdup("br0"));
+                KsLink *bridge = host_add_link(host, 50, "br0", "bridge", ARPHRD_ETHER);
+
+                link_add_address(bridge, "172.17.0.1/16");
+                link_add_address(bridge, "fe80::50/64");
+                settings->host_auto = below(2);
+                if (!settings->host_auto)
+                        g_ptr_array_add(settings->host_interfaces, g_strdup("br0"));
+                bridge->default_route = below(4) == 0;
         }
         for (int i = below(3); i > 0; i--) {
                 KsPrefix one = prefix(pick(some_prefixes, G_N_ELEMENTS(some_prefixes)));

@@ -51,6 +51,8 @@ char *settings_text(const KsSettings *settings)
                                ks_block_with_to_string(settings->block_with),
                                settings->guard_required ? "require" : "optional",
                                yes_no(settings->auto_wireguard));
+        if (settings->host_auto)
+                g_string_append(text, " auto");
         for (guint i = 0; i < settings->host_interfaces->len; i++)
                 g_string_append_printf(text, " %s",
                                        (char *)g_ptr_array_index(settings->host_interfaces, i));

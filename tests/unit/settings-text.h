@@ -9,4 +9,4 @@ char *settings_text(const KsSettings *settings);
 
 /* What the line of [Killswitch] is without any file. */
 #define DEFAULTS                                                                                   \
-        "table 83 priority 100 lan private dns no unreachable guard require auto yes host\n"
+        "table 83 priority 100 lan private dns no unreachable guard require auto yes host auto\n"

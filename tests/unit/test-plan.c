@@ -227,16 +227,14 @@ static void test_host_interfaces(void)
         g_ptr_array_add(host->settings->host_interfaces, g_strdup("absent0"));
         plan = host_plan(host);
         assert_rules(plan, AF_INET,
-                     DHCP4 DNS
-                     "145: from all to 172.17.0.0/16 lookup main suppress_prefixlength 1\n"
-                     "145: from all to 198.51.100.0/28 lookup main "
-                     "suppress_prefixlength 1\n"
-                     "145: from all to 172.18.0.0/16 lookup main suppress_prefixlength "
-                     "1\n" PRIVATE4 END);
-        assert_rules(
-                plan, AF_INET6,
-                DNS
-                "145: from all to fd17::/64 lookup main suppress_prefixlength 1\n" PRIVATE6 END);
+                     DHCP4 "135: from all to 172.17.0.0/16 lookup main suppress_prefixlength 1\n"
+                           "135: from all to 198.51.100.0/28 lookup main "
+                           "suppress_prefixlength 1\n"
+                           "135: from all to 172.18.0.0/16 lookup main suppress_prefixlength "
+                           "1\n" DNS PRIVATE4 END);
+        assert_rules(plan, AF_INET6,
+                     "135: from all to fd17::/64 lookup main suppress_prefixlength 1\n" DNS PRIVATE6
+                             END);
         assert_sets(plan, "host_link: 7, 8\n");
 }
 

@@ -99,7 +99,7 @@ static void assert_refused(const Place *place, const char *directory, const char
 static char *lan_line(const char *lan)
 {
         return g_strdup_printf("table 83 priority 100 lan %s dns no unreachable guard require auto "
-                               "yes host\n",
+                               "yes host auto\n",
                                lan);
 }
 
@@ -129,7 +129,7 @@ static void test_main_precedence(Place *place, gconstpointer data)
         (void)data;
         put(place->lib, "killswitch.conf", K "Lan=all\nTable=90\n");
         assert_loaded(place, "table 90 priority 100 lan all dns no unreachable guard require auto "
-                             "yes host\n");
+                             "yes host auto\n");
         put(place->run, "killswitch.conf", K "Lan=none\n");
         assert_lan(place, "none");
         put(place->etc, "killswitch.conf", K "Lan=private\n");
@@ -178,7 +178,7 @@ static void test_drop_in_masked(Place *place, gconstpointer data)
         assert_lan(place, "private");
         put_link(place->etc, "killswitch.conf.d/50.conf", "../../lib/killswitch.conf.d/50.conf");
         assert_loaded(place, "table 90 priority 100 lan all dns no unreachable guard require auto "
-                             "yes host\n");
+                             "yes host auto\n");
         put(place->etc, "killswitch.conf.d/50.conf", "");
         assert_lan(place, "private");
         put(place->run, "killswitch.conf.d/50.conf", "an error that nobody reads");
@@ -204,8 +204,10 @@ static void test_merging(Place *place, gconstpointer data)
                              "VPN b: tun1 kind wireguard\n");
         put(place->etc, "killswitch.conf.d/2.conf",
             "[VPN a]\nEndpoint=\nPrefixes=\nEndpoint=192.0.2.3:3\n" K "HostInterfaces=\n");
-        assert_loaded(place, DEFAULTS "VPN a: tun0 | mark 0x2, udp, to 192.0.2.3 port 3\n"
-                                      "VPN b: tun1 kind wireguard\n");
+        assert_loaded(place, "table 83 priority 100 lan private dns no unreachable guard require "
+                             "auto yes host\n"
+                             "VPN a: tun0 | mark 0x2, udp, to 192.0.2.3 port 3\n"
+                             "VPN b: tun1 kind wireguard\n");
 }
 
 /* Each mistake is told by its own file and line, wherever its section began. */

@@ -58,36 +58,45 @@ static void test_defaults(void)
 #define GENERAL(table, priority, lan, dns, block, guard, automatic, host)                          \
         "table " table " priority " priority " lan " lan " dns " dns " " block " guard " guard     \
         " auto " automatic " host" host "\n"
+#define WITH_HOST(host) GENERAL("83", "100", "private", "no", "unreachable", "require", "yes", host)
 
 static void test_general_good(void)
 {
         static const Case cases[] = {
                 { "Table=1",
-                  GENERAL("1", "100", "private", "no", "unreachable", "require", "yes", "") },
-                { "Table = 252 ",
-                  GENERAL("252", "100", "private", "no", "unreachable", "require", "yes", "") },
-                { "Table=0x100",
-                  GENERAL("256", "100", "private", "no", "unreachable", "require", "yes", "") },
+                  GENERAL("1", "100", "private", "no", "unreachable", "require", "yes", " auto") },
+                { "Table = 252 ", GENERAL("252", "100", "private", "no", "unreachable", "require",
+                                          "yes", " auto") },
+                { "Table=0x100", GENERAL("256", "100", "private", "no", "unreachable", "require",
+                                         "yes", " auto") },
                 { "Table=4294967295", GENERAL("4294967295", "100", "private", "no", "unreachable",
-                                              "require", "yes", "") },
+                                              "require", "yes", " auto") },
                 { "Priority=1",
-                  GENERAL("83", "1", "private", "no", "unreachable", "require", "yes", "") },
-                { "Priority=32665",
-                  GENERAL("83", "32665", "private", "no", "unreachable", "require", "yes", "") },
+                  GENERAL("83", "1", "private", "no", "unreachable", "require", "yes", " auto") },
+                { "Priority=32665", GENERAL("83", "32665", "private", "no", "unreachable",
+                                            "require", "yes", " auto") },
                 { "Lan=private", DEFAULTS },
                 { "Lan=none",
-                  GENERAL("83", "100", "none", "no", "unreachable", "require", "yes", "") },
+                  GENERAL("83", "100", "none", "no", "unreachable", "require", "yes", " auto") },
                 { "Lan=all",
-                  GENERAL("83", "100", "all", "no", "unreachable", "require", "yes", "") },
+                  GENERAL("83", "100", "all", "no", "unreachable", "require", "yes", " auto") },
                 { "BlockWith=unreachable", DEFAULTS },
                 { "BlockWith=blackhole",
-                  GENERAL("83", "100", "private", "no", "blackhole", "require", "yes", "") },
+                  GENERAL("83", "100", "private", "no", "blackhole", "require", "yes", " auto") },
                 { "BlockWith=prohibit",
-                  GENERAL("83", "100", "private", "no", "prohibit", "require", "yes", "") },
+                  GENERAL("83", "100", "private", "no", "prohibit", "require", "yes", " auto") },
                 { "Guard=require", DEFAULTS },
-                { "Guard=optional",
-                  GENERAL("83", "100", "private", "no", "unreachable", "optional", "yes", "") },
-                { "HostInterfaces=", DEFAULTS },
+                { "Guard=optional", GENERAL("83", "100", "private", "no", "unreachable", "optional",
+                                            "yes", " auto") },
+                { "HostInterfaces=auto", DEFAULTS },
+                { "HostInterfaces=", WITH_HOST("") },
+                { "HostInterfaces=none", WITH_HOST("") },
+                { "HostInterfaces=auto;lxcbr0", WITH_HOST(" auto lxcbr0") },
+                { "HostInterfaces=lxcbr0 auto", WITH_HOST(" auto lxcbr0") },
+                { "HostInterfaces=lxcbr0\nHostInterfaces=auto", WITH_HOST(" auto lxcbr0") },
+                { "HostInterfaces=auto\nHostInterfaces=lxcbr0", WITH_HOST(" auto lxcbr0") },
+                { "HostInterfaces=none\nHostInterfaces=lxcbr0", WITH_HOST(" lxcbr0") },
+                { "HostInterfaces=auto br0\nHostInterfaces=none", WITH_HOST("") },
                 { "HostInterfaces=br0",
                   GENERAL("83", "100", "private", "no", "unreachable", "require", "yes", " br0") },
                 { "HostInterfaces=br0 docker0;virbr0,\tlxc-br.1@x+",
@@ -120,10 +129,10 @@ static void test_booleans(void)
                         g_autofree char *off = g_strdup_printf(K "%s=%s", keys[k], no[i]);
 
                         assert_good(on, k == 0 ? GENERAL("83", "100", "private", "yes",
-                                                         "unreachable", "require", "yes", "")
+                                                         "unreachable", "require", "yes", " auto")
                                                : DEFAULTS);
                         assert_good(off, k == 1 ? GENERAL("83", "100", "private", "no",
-                                                          "unreachable", "require", "no", "")
+                                                          "unreachable", "require", "no", " auto")
                                                 : DEFAULTS);
                 }
         for (guint k = 0; k < G_N_ELEMENTS(keys); k++)
@@ -176,6 +185,10 @@ static void test_general_bad(void)
             "' can't be the name of an interface: 1 to 15 letters, digits and -_.@+, and not 'lo'",
             "lo", ".", "..", "sixteen-letters0", "a/b", "wg0\"", "'wg0'", "$(reboot)", "a*", "%s%n",
             "\xc3\xa9th0");
+        assert_bad(K "HostInterfaces=none br0",
+                   "f:2: HostInterfaces: 'none' stands alone; leave it out, or all else");
+        assert_bad(K "HostInterfaces=auto,none",
+                   "f:2: HostInterfaces: 'none' stands alone; leave it out, or all else");
         assert_bad(K "HostInterfaces=br0 br1 lo",
                    "f:2: HostInterfaces: 'lo' can't be the name of an interface: 1 to 15 letters, "
                    "digits and -_.@+, and not 'lo'");
