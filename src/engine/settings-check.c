@@ -8,6 +8,10 @@
 /* Each is two rules a family, and every packet may have to pass all of them. */
 #define SELECTORS_MAX 1024
 
+/* Ports of a VPN that is known by root and its ports alone. Far less than the range
+ * that programs of root get their ports from (ip_local_port_range). */
+#define ROOT_PORTS_MAX 256
+
 /* Points at the key where it stands, or at the section when it isn't there. */
 static gboolean fail_draft(KsSettingsReader *reader, const KsVpnDraft *draft, const char *key,
                            GError **error, const char *sentence)
@@ -49,6 +53,11 @@ static gboolean check_selector(KsSettingsReader *reader, const KsVpnDraft *draft
                 return fail_draft(reader, draft, "User", error,
                                   "everything that root sends would pass; add SourcePort= or "
                                   "Endpoint=");
+        if (!selector->has_mark && selector->uid == 0 && !has_endpoint &&
+            selector->source_last - selector->source_first >= ROOT_PORTS_MAX)
+                return fail_draft(reader, draft, "SourcePort", error,
+                                  "with User=root alone, more than 256 ports would let too much "
+                                  "of what root sends pass; name fewer, or add Endpoint=");
         if (selector->source_first && !protocol_has_ports(selector->protocol))
                 return fail_draft(reader, draft, "SourcePort", error, "the protocol has no ports");
         for (guint i = 0; i < draft->endpoints->len; i++)

@@ -208,8 +208,8 @@ static void test_vpn_good(void)
                 { V "User=4294967294\nProtocol=udp", "VPN a: tun0 | uid 4294967294, udp\n" },
                 { V "User=root\nProtocol=udp\nSourcePort=1194",
                   "VPN a: tun0 | uid 0, udp, from port 1194\n" },
-                { V "User=0\nSourcePort=500-4500\nProtocol=udp",
-                  "VPN a: tun0 | uid 0, udp, from ports 500-4500\n" },
+                { V "User=0\nSourcePort=500-600\nProtocol=udp",
+                  "VPN a: tun0 | uid 0, udp, from ports 500-600\n" },
                 { V "Mark=1\nProtocol=udp\nSourcePort=65535-65535",
                   "VPN a: tun0 | mark 0x1, udp, from port 65535\n" },
                 { V "Mark=1\nUser=7\nProtocol=udp\nEndpoint=198.51.100.10:51820",
@@ -325,6 +325,10 @@ static void test_weak_selectors(void)
                                  "SourcePort= or Endpoint=" },
                 { V "Protocol=udp\nUser=0", "f:4: User: [VPN a] everything that root sends would "
                                             "pass; add SourcePort= or Endpoint=" },
+                { V "User=root\nSourcePort=1024-1280",
+                  "f:4: SourcePort: [VPN a] with User=root alone, more than 256 ports would let "
+                  "too "
+                  "much of what root sends pass; name fewer, or add Endpoint=" },
                 { V "Mark=1\nSourcePort=500\nProtocol=esp",
                   "f:4: SourcePort: [VPN a] the protocol has no ports" },
                 { V "Mark=1\nProtocol=47\nEndpoint=192.0.2.1\nEndpoint=192.0.2.1:1194",
