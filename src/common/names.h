@@ -66,6 +66,8 @@
 #define KS_REPLY_MARK 0x6b730083
 #define KS_GUARD_FAMILY "inet"
 #define KS_GUARD_TABLE "killswitch"
+/* Its third place (EgressGuard=), a table of the same name: nftables has no inet egress. */
+#define KS_EGRESS_FAMILY "netdev"
 
 /* Users of the system's own services, DHCP clients among them (login.defs: SYS_UID_MAX). */
 #define KS_SYSTEM_UID_MAX 999

@@ -203,9 +203,7 @@ static gboolean raise_guard(KsEnforcer *enforcer, const KsPlan *plan, gboolean l
                 return ks_nftables_update(enforcer->nftables, enforcer->plan->guard, plan->guard,
                                           error);
         if (repair)
-                repair->guard = g_strdup_printf(
-                        "the nftables table " KS_GUARD_FAMILY " " KS_GUARD_TABLE " had been %s",
-                        ks_nftables_is_present(enforcer->nftables) ? "changed" : "deleted");
+                repair->guard = ks_nftables_describe_damage(enforcer->nftables);
         return ks_nftables_replace(enforcer->nftables, plan->guard, error);
 }
 
@@ -419,6 +417,11 @@ const char *ks_enforcer_guard_state(const KsEnforcer *enforcer)
 const char *ks_enforcer_mark_problem(const KsEnforcer *enforcer)
 {
         return enforcer->mark_problem;
+}
+
+const char *ks_enforcer_egress_problem(const KsEnforcer *enforcer)
+{
+        return enforcer->guard_raised ? ks_nftables_egress_problem(enforcer->nftables) : NULL;
 }
 
 const char *ks_enforcer_guard_problem(const KsEnforcer *enforcer)

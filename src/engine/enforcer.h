@@ -83,6 +83,9 @@ const char *ks_enforcer_guard_state(const KsEnforcer *enforcer);
 /* Why the guard could not be raised; NULL when it could. */
 const char *ks_enforcer_guard_problem(const KsEnforcer *enforcer);
 
+/* Why EgressGuard= is not in force; NULL when it is, or isn't wanted. */
+const char *ks_enforcer_egress_problem(const KsEnforcer *enforcer);
+
 /* Why answers to marked transport may not get in; NULL when they do. */
 const char *ks_enforcer_mark_problem(const KsEnforcer *enforcer);
 

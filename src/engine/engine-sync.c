@@ -306,6 +306,7 @@ void ks_engine_report(KsEngine *engine, KsReport *report)
         add_problem(report->degraded, engine->kernel_problem);
         add_problem(report->degraded, engine->table_problem);
         add_problem(report->degraded, ks_enforcer_guard_problem(engine->enforcer));
+        add_problem(report->degraded, ks_enforcer_egress_problem(engine->enforcer));
         add_problem(report->degraded, ks_enforcer_mark_problem(engine->enforcer));
         for (guint i = 0; plan && i < plan->problems->len; i++)
                 add_problem(report->degraded, g_ptr_array_index(plan->problems, i));

@@ -247,6 +247,12 @@ static gboolean take_guard(KsSettingsReader *reader, const char *key, const char
                                 value);
 }
 
+static gboolean take_egress_guard(KsSettingsReader *reader, const char *key, const char *value,
+                                  GError **error)
+{
+        return parse_boolean(reader, key, value, &reader->settings->egress_guard, error);
+}
+
 static gboolean take_auto_wireguard(KsSettingsReader *reader, const char *key, const char *value,
                                     GError **error)
 {
@@ -490,6 +496,7 @@ static const Key keys[] = {
         { "LanDns", FALSE, FALSE, take_lan_dns },
         { "BlockWith", FALSE, FALSE, take_block_with },
         { "Guard", FALSE, FALSE, take_guard },
+        { "EgressGuard", FALSE, FALSE, take_egress_guard },
         { "AutoWireGuard", FALSE, FALSE, take_auto_wireguard },
         { "HostInterfaces", FALSE, TRUE, take_host_interfaces },
         { "Interface", TRUE, FALSE, take_interface },

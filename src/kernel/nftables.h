@@ -21,14 +21,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsNftables, ks_nftables_free)
  * @guard: the wanted guard
  * @error: KS_ERROR_GUARD_UNAVAILABLE with nft's words; nothing has changed then
  *
- * One transaction. The count of refused packets goes on where it was.
+ * One transaction. The count of refused packets goes on where it was. An egress table
+ * that the guard has and the kernel refuses is left out, see ks_nftables_egress_problem();
+ * one that the guard doesn't have is taken away.
  */
 gboolean ks_nftables_replace(KsNftables *nftables, const KsGuard *guard, GError **error);
 
 /**
  * ks_nftables_update() - from one guard that is in place to another
  *
- * Changes only the sets that differ; replaces the table when chains differ.
+ * Changes only the sets that differ; replaces the tables when chains or uplinks differ.
  */
 gboolean ks_nftables_update(KsNftables *nftables, const KsGuard *present, const KsGuard *wanted,
                             GError **error);
@@ -37,17 +39,26 @@ gboolean ks_nftables_update(KsNftables *nftables, const KsGuard *present, const 
 gboolean ks_nftables_remove(KsNftables *nftables, GError **error);
 
 /**
- * ks_nftables_is_intact() - whether the table is as this object left it
+ * ks_nftables_is_intact() - whether the tables are as this object left them
  *
  * Costs one small request when nothing at all has changed in nftables since.
  */
 gboolean ks_nftables_is_intact(KsNftables *nftables);
 
-/* Notes that names of interfaces, which a listing shows, may have changed. */
+/* What was done to a guard that isn't intact, in words; NULL when all that is missing went
+ * with a link. Caller frees. */
+char *ks_nftables_describe_damage(KsNftables *nftables);
+
+/* Notes that names of interfaces, which a listing shows, may have changed, and that hooks may
+ * have gone with their interfaces. */
 void ks_nftables_links_changed(KsNftables *nftables);
 
 /* Whether a table of the guard's name is there, whatever is in it. */
 gboolean ks_nftables_is_present(KsNftables *nftables);
+
+/* Why the guard's egress table is not in force, in a sentence; NULL when it is, or when the
+ * guard has none. */
+const char *ks_nftables_egress_problem(const KsNftables *nftables);
 
 /* Packets and bytes that the guard has refused; FALSE when there is no guard. */
 gboolean ks_nftables_blocked(KsNftables *nftables, guint64 *packets, guint64 *bytes);

@@ -7,6 +7,7 @@
 #include "common/names.h"
 #include "policy/host-link.h"
 #include "policy/plan-private.h"
+#include "policy/uplink.h"
 
 static const int families[] = { AF_INET, AF_INET6 };
 
@@ -332,6 +333,8 @@ KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GAr
 
                 ks_guard_add(plan->guard, KS_SET_HOST, "%d", link->index);
         }
+        if (settings->egress_guard)
+                ks_planner_add_uplinks(&planner);
         g_ptr_array_unref(planner.host_links);
         return plan;
 }

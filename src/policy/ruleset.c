@@ -1,58 +1,94 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The guard as text: one nftables table, chains from the settings, sets from the links. */
+/* The guard as text: nftables tables, chains from the settings, sets from the links. */
 
 #include <stdarg.h>
 
 #include "common/names.h"
-#include "policy/ruleset.h"
+#include "policy/ruleset-private.h"
 
-#define TABLE KS_GUARD_FAMILY " " KS_GUARD_TABLE
+#define INET KS_GUARD_FAMILY " " KS_GUARD_TABLE
+#define EGRESS KS_EGRESS_FAMILY " " KS_GUARD_TABLE
+#define BOTH (KS_GUARD_INET | KS_GUARD_EGRESS)
 
 static const KsGuardSet set_templates[_KS_SET_MAX] = {
-        [KS_SET_VPN] = { "vpn_link", "type iface_index . iface_type;" },
-        [KS_SET_VPN4] = { "vpn4", "type iface_index . iface_type . ipv4_addr;" },
-        [KS_SET_VPN6] = { "vpn6", "type iface_index . iface_type . ipv6_addr;" },
-        [KS_SET_VPN_ADDRESS4] = { "vpn_address4", "type ipv4_addr;" },
-        [KS_SET_VPN_ADDRESS6] = { "vpn_address6", "type ipv6_addr;" },
-        [KS_SET_VPN_NETWORK4] = { "vpn_network4", "type ipv4_addr; flags interval; auto-merge;" },
-        [KS_SET_VPN_NETWORK6] = { "vpn_network6", "type ipv6_addr; flags interval; auto-merge;" },
-        [KS_SET_WG_MARK] = { "wg_mark", "type mark;" },
-        [KS_SET_WG_PORT4] = { "wg_port4", "type inet_service . ipv4_addr . inet_service;" },
-        [KS_SET_WG_PORT6] = { "wg_port6", "type inet_service . ipv6_addr . inet_service;" },
-        [KS_SET_MARK] = { "transport_mark", "type mark;" },
-        [KS_SET_HOST] = { "host_link", "type iface_index;" },
-        [KS_SET_LAN4] = { "lan4", "type ipv4_addr; flags interval; auto-merge;" },
-        [KS_SET_LAN6] = { "lan6", "type ipv6_addr; flags interval; auto-merge;" },
+        [KS_SET_VPN] = { "vpn_link", "type iface_index . iface_type;", KS_GUARD_INET },
+        [KS_SET_VPN4] = { "vpn4", "type iface_index . iface_type . ipv4_addr;", KS_GUARD_INET },
+        [KS_SET_VPN6] = { "vpn6", "type iface_index . iface_type . ipv6_addr;", KS_GUARD_INET },
+        [KS_SET_VPN_ADDRESS4] = { "vpn_address4", "type ipv4_addr;", KS_GUARD_INET },
+        [KS_SET_VPN_ADDRESS6] = { "vpn_address6", "type ipv6_addr;", KS_GUARD_INET },
+        [KS_SET_VPN_NETWORK4] = { "vpn_network4", "type ipv4_addr; flags interval; auto-merge;",
+                                  BOTH },
+        [KS_SET_VPN_NETWORK6] = { "vpn_network6", "type ipv6_addr; flags interval; auto-merge;",
+                                  BOTH },
+        [KS_SET_WG_MARK] = { "wg_mark", "type mark;", BOTH },
+        [KS_SET_WG_PORT4] = { "wg_port4", "type inet_service . ipv4_addr . inet_service;", BOTH },
+        [KS_SET_WG_PORT6] = { "wg_port6", "type inet_service . ipv6_addr . inet_service;", BOTH },
+        [KS_SET_MARK] = { "transport_mark", "type mark;", KS_GUARD_INET },
+        [KS_SET_HOST] = { "host_link", "type iface_index;", KS_GUARD_INET },
+        [KS_SET_LAN4] = { "lan4", "type ipv4_addr; flags interval; auto-merge;", BOTH },
+        [KS_SET_LAN6] = { "lan6", "type ipv6_addr; flags interval; auto-merge;", BOTH },
 };
 
-/* A profile's selector as a guard rule. Values are numbers and parsed addresses
- * only, so nothing from a file reaches nft as text. */
-static void append_selector(GString *text, const KsSelector *selector)
+static gboolean has_ports(const KsSelector *selector)
 {
-        g_string_append_printf(text, "\t\tmeta l4proto %u", selector->protocol);
+        return selector->source_first || selector->remote_port;
+}
+
+/* What every packet of a transport shows, fragments too. */
+static void append_selector_start(GString *text, const KsSelector *selector)
+{
+        g_string_append_printf(text, "meta l4proto %u", selector->protocol);
         if (selector->has_mark)
                 g_string_append_printf(text, " meta mark 0x%08x", selector->mark);
         if (selector->has_uid && !selector->by_kernel)
                 g_string_append_printf(text, " meta skuid %u", selector->uid);
-        if (selector->source_first && selector->source_first == selector->source_last)
-                g_string_append_printf(text, " th sport %u", selector->source_first);
-        else if (selector->source_first)
-                g_string_append_printf(text, " th sport %u-%u", selector->source_first,
-                                       selector->source_last);
         if (ks_prefix_is_set(&selector->remote)) {
                 g_autofree char *remote = ks_prefix_to_string(&selector->remote);
 
                 g_string_append_printf(text, " %s daddr %s",
                                        selector->remote.family == AF_INET ? "ip" : "ip6", remote);
         }
+}
+
+/* A profile's selector as a guard rule. Values are numbers and parsed addresses
+ * only, so nothing from a file reaches nft as text. */
+static void append_selector(GString *text, const KsSelector *selector, KsGuardTable table)
+{
+        g_string_append(text, "\t\t");
+        append_selector_start(text, selector);
+        if (selector->source_first && selector->source_first == selector->source_last)
+                g_string_append_printf(text, " th sport %u", selector->source_first);
+        else if (selector->source_first)
+                g_string_append_printf(text, " th sport %u-%u", selector->source_first,
+                                       selector->source_last);
         if (selector->remote_port)
                 g_string_append_printf(text, " th dport %u", selector->remote_port);
-        if (ks_selector_marks_replies(selector))
+        if (table == KS_GUARD_INET && ks_selector_marks_replies(selector))
                 g_string_append_printf(text, " ct mark set 0x%08x", KS_REPLY_MARK);
         g_string_append(text, " accept\n");
 }
 
-static void append_transport_chain(GString *text, const KsSettings *settings)
+/* A packet that the other table let pass whole may come to an uplink in pieces, and only the
+ * first has ports. */
+static void append_fragments(GString *text, const KsSelector *selector)
+{
+        static const struct {
+                int family;
+                const char *is_later;
+        } fragments[] = { { AF_INET, "ip frag-off & 0x1fff != 0" },
+                          { AF_INET6, "frag frag-off != 0" } };
+
+        for (guint i = 0; i < G_N_ELEMENTS(fragments); i++) {
+                if (!has_ports(selector) ||
+                    !ks_selector_covers_family(selector, fragments[i].family))
+                        continue;
+                g_string_append_printf(text, "\t\t%s ", fragments[i].is_later);
+                append_selector_start(text, selector);
+                g_string_append(text, " accept\n");
+        }
+}
+
+void ks_guard_append_transport(GString *text, const KsSettings *settings, KsGuardTable table)
 {
         g_string_append(text, "\tchain transport {\n"
                               "\t\tmeta l4proto 17 meta mark @wg_mark accept\n"
@@ -61,8 +97,13 @@ static void append_transport_chain(GString *text, const KsSettings *settings)
         for (guint i = 0; i < settings->vpns->len; i++) {
                 const KsVpn *vpn = g_ptr_array_index(settings->vpns, i);
 
-                for (guint j = 0; j < vpn->selectors->len; j++)
-                        append_selector(text, &g_array_index(vpn->selectors, KsSelector, j));
+                for (guint j = 0; j < vpn->selectors->len; j++) {
+                        const KsSelector *selector = &g_array_index(vpn->selectors, KsSelector, j);
+
+                        append_selector(text, selector, table);
+                        if (table == KS_GUARD_EGRESS)
+                                append_fragments(text, selector);
+                }
         }
         g_string_append(text, "\t}\n");
 }
@@ -90,6 +131,18 @@ static void append_lan_rules(GString *text, const KsSettings *settings, KsLan la
                                       "\t\tip6 daddr ff02::c udp dport 1900 accept\n");
 }
 
+void ks_guard_append_direct_rules(GString *text, const KsSettings *settings, KsLan lan)
+{
+        g_string_append(text, "\t\tip version 4 udp sport 68 udp dport 67 meta skuid 0-999 accept\n"
+                              "\t\tip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 "
+                              "meta skuid 0-999 accept\n"
+                              "\t\tip6 hoplimit 255 icmpv6 type { 133, 135, 136 } accept\n"
+                              "\t\tip daddr @vpn_network4 goto refuse\n"
+                              "\t\tip6 daddr @vpn_network6 goto refuse\n");
+        append_lan_rules(text, settings, lan);
+        g_string_append(text, "\t\tgoto refuse\n");
+}
+
 static void append_output_chain(GString *text, const KsSettings *settings, KsLan lan)
 {
         g_string_append(text, "\tchain output {\n"
@@ -100,16 +153,9 @@ static void append_output_chain(GString *text, const KsSettings *settings, KsLan
                               "\t\toif . meta oiftype . ip6 saddr @vpn6 accept\n"
                               "\t\tjump transport\n"
                               "\t\toif @host_link accept\n"
-                              "\t\toif . meta oiftype @vpn_link goto refuse\n"
-                              "\t\tip version 4 udp sport 68 udp dport 67 meta skuid 0-999 accept\n"
-                              "\t\tip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 "
-                              "meta skuid 0-999 accept\n"
-                              "\t\tip6 hoplimit 255 icmpv6 type { 133, 135, 136 } accept\n"
-                              "\t\tip daddr @vpn_network4 goto refuse\n"
-                              "\t\tip6 daddr @vpn_network6 goto refuse\n");
-        append_lan_rules(text, settings, lan);
-        g_string_append(text, "\t\tgoto refuse\n"
-                              "\t}\n");
+                              "\t\toif . meta oiftype @vpn_link goto refuse\n");
+        ks_guard_append_direct_rules(text, settings, lan);
+        g_string_append(text, "\t}\n");
 }
 
 KsGuard *ks_guard_new(const KsSettings *settings, KsLan lan)
@@ -121,7 +167,11 @@ KsGuard *ks_guard_new(const KsSettings *settings, KsLan lan)
                 guard->sets[i].elements = g_string_new(NULL);
         }
         guard->chains = g_string_new(NULL);
-        append_transport_chain(guard->chains, settings);
+        guard->egress = g_string_new(NULL);
+        guard->hooks = g_string_new(NULL);
+        if (settings->egress_guard)
+                ks_guard_append_egress(guard->egress, settings, lan);
+        ks_guard_append_transport(guard->chains, settings, KS_GUARD_INET);
         g_string_append(guard->chains, "\tchain refuse {\n"
                                        "\t\tcounter name blocked\n"
                                        "\t\tmeta l4proto 6 reject with tcp reset\n"
@@ -162,6 +212,8 @@ void ks_guard_free(KsGuard *guard)
         for (int i = 0; i < _KS_SET_MAX; i++)
                 g_string_free(guard->sets[i].elements, TRUE);
         g_string_free(guard->chains, TRUE);
+        g_string_free(guard->egress, TRUE);
+        g_string_free(guard->hooks, TRUE);
         g_free(guard);
 }
 
@@ -184,33 +236,62 @@ void ks_guard_add_prefix(KsGuard *guard, int set4, int set6, const KsPrefix *pre
         ks_guard_add(guard, prefix->family == AF_INET ? set4 : set6, "%s", text);
 }
 
-char *ks_guard_replace_text(const KsGuard *guard, guint64 packets, guint64 bytes)
+gboolean ks_guard_has_egress(const KsGuard *guard)
 {
-        GString *text = g_string_new(ks_guard_remove_text());
+        return guard->egress->len > 0;
+}
 
+static void append_table(GString *text, const KsGuard *guard, KsGuardTable table, guint64 packets,
+                         guint64 bytes)
+{
         g_string_append_printf(text,
-                               "table " TABLE " {\n"
+                               "table %s {\n"
                                "\tcounter blocked { packets %" G_GUINT64_FORMAT
                                " bytes %" G_GUINT64_FORMAT " }\n",
-                               packets, bytes);
+                               table == KS_GUARD_INET ? INET : EGRESS, packets, bytes);
         for (int i = 0; i < _KS_SET_MAX; i++) {
                 const KsGuardSet *set = &guard->sets[i];
 
+                if (!(set->tables & table))
+                        continue;
                 g_string_append_printf(text, "\tset %s { %s", set->name, set->declaration);
                 if (set->elements->len > 0)
                         g_string_append_printf(text, " elements = { %s };", set->elements->str);
                 g_string_append(text, " }\n");
         }
-        g_string_append(text, guard->chains->str);
+        if (table == KS_GUARD_INET)
+                g_string_append(text, guard->chains->str);
+        else
+                g_string_append_printf(text, "%s%s", guard->egress->str, guard->hooks->str);
         g_string_append(text, "}\n");
+}
+
+char *ks_guard_replace_text(const KsGuard *guard, guint tables, guint64 packets, guint64 bytes)
+{
+        GString *text = g_string_new(ks_guard_remove_text(tables));
+
+        if (tables & KS_GUARD_INET)
+                append_table(text, guard, KS_GUARD_INET, packets, bytes);
+        if ((tables & KS_GUARD_EGRESS) && ks_guard_has_egress(guard))
+                append_table(text, guard, KS_GUARD_EGRESS, 0, 0);
         return g_string_free(text, FALSE);
 }
 
-char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted)
+static void append_set_update(GString *text, const KsGuardSet *set, const char *table)
+{
+        g_string_append_printf(text, "flush set %s %s\n", table, set->name);
+        if (set->elements->len > 0)
+                g_string_append_printf(text, "add element %s %s { %s }\n", table, set->name,
+                                       set->elements->str);
+}
+
+char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted, guint tables)
 {
         GString *text = NULL;
 
-        if (!g_string_equal(present->chains, wanted->chains))
+        if (!g_string_equal(present->chains, wanted->chains) ||
+            !g_string_equal(present->egress, wanted->egress) ||
+            !g_string_equal(present->hooks, wanted->hooks))
                 return NULL;
         text = g_string_new(NULL);
         for (int i = 0; i < _KS_SET_MAX; i++) {
@@ -218,17 +299,25 @@ char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted)
 
                 if (g_string_equal(present->sets[i].elements, set->elements))
                         continue;
-                g_string_append_printf(text, "flush set " TABLE " %s\n", set->name);
-                if (set->elements->len > 0)
-                        g_string_append_printf(text, "add element " TABLE " %s { %s }\n", set->name,
-                                               set->elements->str);
+                if (tables & KS_GUARD_INET)
+                        append_set_update(text, set, INET);
+                if ((set->tables & tables & KS_GUARD_EGRESS) && ks_guard_has_egress(wanted))
+                        append_set_update(text, set, EGRESS);
         }
         return g_string_free(text, FALSE);
 }
 
-const char *ks_guard_remove_text(void)
+/* Adding first makes the deletion succeed when there was none. */
+#define REMOVE(table) "add table " table "\ndelete table " table "\n"
+
+const char *ks_guard_remove_text(guint tables)
 {
-        /* Adding first makes the deletion succeed when there was none. */
-        return "add table " TABLE "\n"
-               "delete table " TABLE "\n";
+        static const char *const texts[] = {
+                [0] = "",
+                [KS_GUARD_INET] = REMOVE(INET),
+                [KS_GUARD_EGRESS] = REMOVE(EGRESS),
+                [BOTH] = REMOVE(INET) REMOVE(EGRESS),
+        };
+
+        return texts[tables];
 }

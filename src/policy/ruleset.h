@@ -6,10 +6,17 @@
 #include "policy/link.h"
 #include "policy/settings.h"
 
+/* The tables that the guard consists of. */
+typedef enum KsGuardTable {
+        KS_GUARD_INET = 1 << 0,
+        KS_GUARD_EGRESS = 1 << 1, /* what leaves by an uplink past the IP layer (EgressGuard=) */
+} KsGuardTable;
+
 /* One named set of the guard with its elements in nft's syntax. */
 typedef struct KsGuardSet {
         const char *name;
         const char *declaration; /* "type ifname . ipv4_addr; " */
+        guint tables;            /* set of KsGuardTable: where it is */
         GString *elements;       /* "1 . 2, 3 . 4" or "" */
 } KsGuardSet;
 
@@ -32,9 +39,11 @@ enum {
 };
 
 /* The guard: an nftables table whose chains depend on the settings alone, and
- * whose sets follow the links. */
+ * whose sets follow the links; and a second one that is hooked to each uplink. */
 typedef struct KsGuard {
         GString *chains;
+        GString *egress; /* chains of the egress table; "" unless EgressGuard=yes */
+        GString *hooks;  /* its base chains, one an uplink */
         KsGuardSet sets[_KS_SET_MAX];
 } KsGuard;
 
@@ -52,22 +61,32 @@ void ks_guard_add(KsGuard *guard, int set, const char *format, ...) G_GNUC_PRINT
 /* Adds a prefix as an element of an interval set. */
 void ks_guard_add_prefix(KsGuard *guard, int set4, int set6, const KsPrefix *prefix);
 
+/* Hooks the egress table to an uplink. @name: validated */
+void ks_guard_add_uplink(KsGuard *guard, int index, const char *name, gboolean is_ethernet);
+
+/* Whether it has an egress table. */
+gboolean ks_guard_has_egress(const KsGuard *guard);
+
 /**
- * ks_guard_replace_text() - one transaction that puts the whole table in place
+ * ks_guard_replace_text() - one transaction that puts whole tables in place
+ * @tables: set of KsGuardTable that it is about. Those are replaced, whatever they
+ *   hold; an egress table that this guard doesn't have is taken away.
  * @packets: value that the counter of refused packets starts with
  * @bytes: likewise
  *
- * Replaces a table that is there, whatever it holds. Caller frees.
+ * Caller frees.
  */
-char *ks_guard_replace_text(const KsGuard *guard, guint64 packets, guint64 bytes);
+char *ks_guard_replace_text(const KsGuard *guard, guint tables, guint64 packets, guint64 bytes);
 
 /**
  * ks_guard_update_text() - one transaction from one guard to another by their sets
+ * @tables: set of KsGuardTable that it is about
  *
- * Returns: "" when nothing differs, NULL when chains differ and the table has to
- * be replaced. Caller frees.
+ * Returns: "" when nothing differs, NULL when chains or uplinks differ and the tables
+ * have to be replaced. Caller frees.
  */
-char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted);
+char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted, guint tables);
 
-/* One transaction that takes the table away, if it is there or not. */
-const char *ks_guard_remove_text(void);
+/* One transaction that takes the tables away, if they are there or not. @tables: set of
+ * KsGuardTable */
+const char *ks_guard_remove_text(guint tables);

@@ -26,6 +26,7 @@ typedef struct KsSettings {
         gboolean lan_dns;
         KsBlockWith block_with;
         gboolean guard_required;
+        gboolean egress_guard;
         gboolean auto_wireguard;
         gboolean host_auto;         /* bridges that nothing leads out of are found by themselves */
         GPtrArray *host_interfaces; /* of char*: links that lead to nobody but this host's guests */

@@ -55,7 +55,7 @@ static gboolean prepare(Bench *bench, const char *directory, const char *text, G
         wanted = (KsSteering){ plan->rules, plan->routes };
         bench->up = ks_diff(&wanted, &nothing);
         bench->down = ks_diff(&nothing, &wanted);
-        bench->guard = ks_guard_replace_text(plan->guard, 0, 0);
+        bench->guard = ks_guard_replace_text(plan->guard, KS_GUARD_INET, 0, 0);
         bench->nft = nft_ctx_new(NFT_CTX_DEFAULT);
         nft_ctx_buffer_output(bench->nft);
         nft_ctx_buffer_error(bench->nft);
@@ -87,7 +87,7 @@ static gboolean carry_out(Bench *bench, const char *order, GError **error)
         if (g_str_equal(order, "guard-up"))
                 return run_nft(bench, bench->guard, error);
         if (g_str_equal(order, "guard-down"))
-                return run_nft(bench, ks_guard_remove_text(), error);
+                return run_nft(bench, ks_guard_remove_text(KS_GUARD_INET), error);
         if (g_str_equal(order, "rules-up"))
                 return ks_rtnl_apply(bench->rtnl, bench->up, error);
         if (g_str_equal(order, "rules-down"))

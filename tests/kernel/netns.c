@@ -7,10 +7,13 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <nftables/libnftables.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +116,40 @@ void add_random_links(void)
         g_string_append(commands, "EOF\n");
         run("%s", commands->str);
         g_string_free(commands, TRUE);
+}
+
+pid_t start_nft(const char *commands, gboolean for_ever)
+{
+        int ends[2];
+        char byte = 'x';
+        pid_t pid;
+
+        g_assert_no_errno(pipe(ends));
+        pid = fork();
+        if (pid == 0) {
+                struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
+
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                nft_ctx_buffer_error(context);
+                do {
+                        byte = nft_run_cmd_from_buffer(context, commands) == 0 ? 'y' : 'n';
+                        if (write(ends[1], &byte, 1) != 1)
+                                break;
+                } while (for_ever);
+                pause();
+        }
+        close(ends[1]);
+        g_assert_cmpint(read(ends[0], &byte, 1), ==, 1);
+        g_assert_cmpint(byte, ==, 'y');
+        if (!for_ever)
+                close(ends[0]);
+        return pid;
+}
+
+void stop_nft(pid_t pid)
+{
+        g_assert_no_errno(kill(pid, SIGKILL));
+        g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
 }
 
 KsRtnl *rtnl_new(void)

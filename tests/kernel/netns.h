@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/types.h>
 
 #include "kernel/rtnl.h"
 #include "policy/diff.h"
@@ -28,6 +29,11 @@ int open_tun(const char *name);
 
 /* Links with the indices that host_new_random() gives: 2, 10 to 14, 20 to 24, 50. */
 void add_random_links(void);
+
+/* Runs nft commands in another process, which stays until it is stopped, and owns the tables that
+ * it made with "flags owner". @for_ever: again and again until then */
+pid_t start_nft(const char *commands, gboolean for_ever);
+void stop_nft(pid_t pid);
 
 /* A request socket that has to open. */
 KsRtnl *rtnl_new(void);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The enforcer after a kill at any point, beside others who interfere, and without nftables. */
 
-#include <nftables/libnftables.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -154,35 +153,7 @@ static void test_anywhere(Steered *steered, gconstpointer data)
 /* Another process that owns a table of the guard's name, so that nftables refuses ours. */
 static pid_t start_owner(void)
 {
-        int ends[2];
-        char byte = 'n';
-        pid_t pid;
-
-        g_assert_no_errno(pipe(ends));
-        pid = fork();
-        if (pid == 0) {
-                struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
-
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                byte = nft_run_cmd_from_buffer(context, "table inet killswitch { flags owner; }") ==
-                                       0
-                               ? 'y'
-                               : 'n';
-                if (write(ends[1], &byte, 1) == 1)
-                        pause();
-                _exit(1);
-        }
-        g_assert_cmpint(read(ends[0], &byte, 1), ==, 1);
-        g_assert_cmpint(byte, ==, 'y');
-        close(ends[0]);
-        close(ends[1]);
-        return pid;
-}
-
-static void stop(pid_t pid)
-{
-        g_assert_no_errno(kill(pid, SIGKILL));
-        g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+        return start_nft("table inet killswitch { flags owner; }", FALSE);
 }
 
 static gboolean try_to_raise(Steered *steered, GError **error)
@@ -220,7 +191,7 @@ static void test_no_guard(Steered *steered, gconstpointer data)
         there = read_steering(steered->rtnl);
         g_assert_cmpuint(there.rules->len + there.routes->len, ==, 0);
         steering_free(&there);
-        stop(pid);
+        stop_nft(pid);
         raise_now(steered);
         assert_in_place(steered);
         g_assert_null(ks_enforcer_guard_problem(steered->enforcer));
@@ -238,7 +209,7 @@ static void test_optional_guard(Steered *steered, gconstpointer data)
         g_assert_cmpstr(ks_enforcer_guard_state(steered->enforcer), ==, KS_GUARD_UNAVAILABLE);
         g_assert_nonnull(ks_enforcer_guard_problem(steered->enforcer));
         raise_now(steered);
-        stop(pid);
+        stop_nft(pid);
         /* As soon as it can be had, it is. */
         raise_now(steered);
         assert_in_place(steered);
@@ -259,7 +230,7 @@ static void test_guard_lost(Steered *steered, gconstpointer data)
         g_assert_false(try_to_raise(steered, &error));
         g_assert_error(error, KS_ERROR, KS_ERROR_GUARD_UNAVAILABLE);
         assert_steering_in_place(steered);
-        stop(pid);
+        stop_nft(pid);
         raise_now(steered);
         assert_in_place(steered);
 }
@@ -305,7 +276,7 @@ static void test_vandal(Steered *steered, gconstpointer data)
                 if (!try_to_raise(steered, &error))
                         g_assert_error(error, KS_ERROR, KS_ERROR_KERNEL);
         }
-        stop(pid);
+        stop_nft(pid);
         raise_now(steered);
         assert_in_place(steered);
         lower(steered);

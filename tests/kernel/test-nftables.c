@@ -3,10 +3,7 @@
 
 #include <arpa/inet.h>
 #include <nftables/libnftables.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/error.h"
@@ -319,41 +316,6 @@ static void test_refused(Kernel *kernel, gconstpointer data)
         ks_guard_free(bad);
 }
 
-/* Runs nft commands in another process, which stays until it is killed. */
-static pid_t start_nft(const char *commands, gboolean for_ever)
-{
-        int ends[2];
-        char byte = 'x';
-        pid_t pid;
-
-        g_assert_no_errno(pipe(ends));
-        pid = fork();
-        if (pid == 0) {
-                struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
-
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                nft_ctx_buffer_error(context);
-                do {
-                        byte = nft_run_cmd_from_buffer(context, commands) == 0 ? 'y' : 'n';
-                        if (write(ends[1], &byte, 1) != 1)
-                                break;
-                } while (for_ever);
-                pause();
-        }
-        close(ends[1]);
-        g_assert_cmpint(read(ends[0], &byte, 1), ==, 1);
-        g_assert_cmpint(byte, ==, 'y');
-        if (!for_ever)
-                close(ends[0]);
-        return pid;
-}
-
-static void stop(pid_t pid)
-{
-        g_assert_no_errno(kill(pid, SIGKILL));
-        g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
-}
-
 /* A table of our name that another process owns can't be had; that must not keep us from
  * letting go. */
 static void test_owned_by_another(Kernel *kernel, gconstpointer data)
@@ -367,7 +329,7 @@ static void test_owned_by_another(Kernel *kernel, gconstpointer data)
         g_assert_nonnull(strstr(error->message, "inet killswitch"));
         g_assert_nonnull(strstr(error->message, "Guard=optional"));
         g_assert_true(ks_nftables_remove(kernel->nftables, NULL));
-        stop(pid);
+        stop_nft(pid);
         replace(kernel);
 }
 
@@ -387,7 +349,7 @@ static void test_storm(Kernel *kernel, gconstpointer data)
         run("nft flush chain inet killswitch output");
         g_assert_false(ks_nftables_is_intact(kernel->nftables));
         replace(kernel);
-        stop(pid);
+        stop_nft(pid);
         assert_as_planned(kernel);
 }
 
@@ -403,7 +365,8 @@ static void test_all_plans(Kernel *kernel, gconstpointer data)
         for (int i = 0; i < 300; i++) {
                 g_autoptr(Host) host = host_new_random();
                 g_autoptr(KsPlan) plan = host_plan(host);
-                g_autofree char *text = ks_guard_replace_text(plan->guard, 1, 2);
+                g_autofree char *text = ks_guard_replace_text(
+                        plan->guard, KS_GUARD_INET | KS_GUARD_EGRESS, 1, 2);
 
                 if (nft_run_cmd_from_buffer(context, text) != 0) {
                         g_test_message("%s\n%s", text, nft_ctx_get_error_buffer(context));

@@ -56,6 +56,8 @@ char *settings_text(const KsSettings *settings)
         for (guint i = 0; i < settings->host_interfaces->len; i++)
                 g_string_append_printf(text, " %s",
                                        (char *)g_ptr_array_index(settings->host_interfaces, i));
+        if (settings->egress_guard)
+                g_string_append(text, " egress");
         g_string_append_c(text, '\n');
         for (guint i = 0; i < settings->vpns->len; i++)
                 append_vpn(text, g_ptr_array_index(settings->vpns, i));

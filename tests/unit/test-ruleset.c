@@ -182,7 +182,7 @@ static void test_replace(void)
         vpn_add_mark(host_add_vpn(host, "a", "tun0"), IPPROTO_UDP, 1);
         link_add_address(host_add_tun(host, 5, "tun0"), "10.8.0.2/24");
         plan = host_plan(host);
-        text = ks_guard_replace_text(plan->guard, G_MAXUINT64, 7);
+        text = ks_guard_replace_text(plan->guard, KS_GUARD_INET, G_MAXUINT64, 7);
         g_assert_true(g_str_has_prefix(text, "add table inet killswitch\n"
                                              "delete table inet killswitch\n"
                                              "table inet killswitch {\n"
@@ -201,7 +201,7 @@ static void test_replace(void)
 
 static void test_remove(void)
 {
-        g_assert_cmpstr(ks_guard_remove_text(), ==,
+        g_assert_cmpstr(ks_guard_remove_text(KS_GUARD_INET), ==,
                         "add table inet killswitch\ndelete table inet killswitch\n");
 }
 
@@ -211,7 +211,7 @@ static void test_update(void)
         KsGuard *present = ks_guard_new(settings, KS_LAN_MODE_PRIVATE);
         KsGuard *wanted = ks_guard_new(settings, KS_LAN_MODE_PRIVATE);
         KsGuard *differs;
-        g_autofree char *same = ks_guard_update_text(present, wanted);
+        g_autofree char *same = ks_guard_update_text(present, wanted, KS_GUARD_INET);
         g_autofree char *changed = NULL, *back = NULL;
 
         g_assert_cmpstr(same, ==, "");
@@ -221,12 +221,12 @@ static void test_update(void)
         ks_guard_add(wanted, KS_SET_VPN, "6 . 65534");
         ks_guard_add(wanted, KS_SET_VPN, "7 . 1");
         ks_guard_add(wanted, KS_SET_MARK, "0x%08x", 1);
-        changed = ks_guard_update_text(present, wanted);
+        changed = ks_guard_update_text(present, wanted, KS_GUARD_INET);
         g_assert_cmpstr(changed, ==,
                         "flush set inet killswitch vpn_link\n"
                         "add element inet killswitch vpn_link { 6 . 65534, 7 . 1 }\n"
                         "flush set inet killswitch vpn4\n");
-        back = ks_guard_update_text(wanted, present);
+        back = ks_guard_update_text(wanted, present, KS_GUARD_INET);
         g_assert_cmpstr(back, ==,
                         "flush set inet killswitch vpn_link\n"
                         "add element inet killswitch vpn_link { 5 . 65534 }\n"
@@ -234,7 +234,7 @@ static void test_update(void)
                         "add element inet killswitch vpn4 { 5 . 65534 . 10.8.0.2 }\n");
         other->lan_dns = TRUE;
         differs = ks_guard_new(other, KS_LAN_MODE_PRIVATE);
-        g_assert_null(ks_guard_update_text(present, differs));
+        g_assert_null(ks_guard_update_text(present, differs, KS_GUARD_INET));
         ks_guard_free(present);
         ks_guard_free(wanted);
         ks_guard_free(differs);

@@ -116,6 +116,18 @@ static void test_general_good(void)
         }
 }
 
+static void test_egress_guard(void)
+{
+        g_autoptr(KsSettings) none = ks_settings_new();
+        g_autoptr(KsSettings) yes = ks_settings_parse(K "EgressGuard=yes", "f", NULL);
+        g_autoptr(KsSettings) no = ks_settings_parse(K "EgressGuard=no", "f", NULL);
+
+        g_assert_false(none->egress_guard);
+        g_assert_true(yes->egress_guard);
+        g_assert_false(no->egress_guard);
+        assert_bad(K "EgressGuard=require", "f:2: EgressGuard: 'require' is neither yes nor no");
+}
+
 static void test_booleans(void)
 {
         static const char *const keys[] = { "LanDns", "AutoWireGuard" };
@@ -392,11 +404,11 @@ static void test_shape(void)
                   "f:1: the name of a VPN has 1 to 64 letters, digits, spaces and -_.@+" },
                 { K "Tabel=83",
                   "f:2: Tabel: there is no such key in [Killswitch]; there are Table, "
-                  "Priority, Lan, LanDns, BlockWith, Guard, AutoWireGuard, "
+                  "Priority, Lan, LanDns, BlockWith, Guard, EgressGuard, AutoWireGuard, "
                   "HostInterfaces" },
                 { K "table=83",
                   "f:2: table: there is no such key in [Killswitch]; there are Table, "
-                  "Priority, Lan, LanDns, BlockWith, Guard, AutoWireGuard, "
+                  "Priority, Lan, LanDns, BlockWith, Guard, EgressGuard, AutoWireGuard, "
                   "HostInterfaces" },
                 { V "Lan=none", "f:3: Lan: there is no such key in a [VPN] section; there "
                                 "are " VPN_KEYS },
@@ -436,6 +448,7 @@ int main(int argc, char **argv)
         g_test_add_func("/settings/defaults", test_defaults);
         g_test_add_func("/settings/general-good", test_general_good);
         g_test_add_func("/settings/general-bad", test_general_bad);
+        g_test_add_func("/settings/egress-guard", test_egress_guard);
         g_test_add_func("/settings/booleans", test_booleans);
         g_test_add_func("/settings/vpn-good", test_vpn_good);
         g_test_add_func("/settings/vpn-bad-values", test_vpn_bad_values);
