@@ -28,6 +28,7 @@ SourcePort={PORT}
 
 TABLE = 83
 GUARD = ["inet", "killswitch"]
+EGRESS = ["netdev", "killswitch"]
 
 
 class Ground:
@@ -96,11 +97,17 @@ class Ground:
         done = proc.run("nft", "-s", "list", "table", *GUARD, namespace=self.host.name, check=False)
         return done.stdout if done.returncode == 0 else None
 
+    def egress(self):
+        """Likewise the egress table, or None."""
+        done = proc.run("nft", "-s", "list", "table", *EGRESS, namespace=self.host.name, check=False)
+        return done.stdout if done.returncode == 0 else None
+
     def ours(self):
         """Every rule, route and table of the kill switch that is in the kernel."""
         return {"rules": {family: self.own_rules(family) for family in (4, 6)},
                 "routes": {family: self.table(family) for family in (4, 6)},
-                "guard": self.guard()}
+                "guard": self.guard(),
+                "egress": self.egress()}
 
     def own_rules(self, family):
         """By priority; those that share one are alternatives, in any order."""
@@ -119,12 +126,13 @@ class Ground:
         routes = [[route for route in self.routes(family)
                    if str(route.get("table")) != str(TABLE) and str(route.get("protocol")) != str(TABLE)]
                   for family in (4, 6)]
-        tables = [self.host.run("nft", "-s", "list", "table", *table) for table in self.tables() if table != GUARD]
+        tables = [self.host.run("nft", "-s", "list", "table", *table) for table in self.tables()
+                  if table not in (GUARD, EGRESS)]
         return {"rules": rules, "routes": routes, "tables": tables}
 
     def assert_nothing_left(self):
         """Off means: no rule, no route, no table of ours."""
-        assert self.ours() == {"rules": {4: [], 6: []}, "routes": {4: [], 6: []}, "guard": None}
+        assert self.ours() == {"rules": {4: [], 6: []}, "routes": {4: [], 6: []}, "guard": None, "egress": None}
 
     def wipe(self):
         """Takes out of the kernel what a reboot would: every rule, route and table of ours."""

@@ -9,7 +9,8 @@ import struct
 from . import proc
 
 ETH_P_ALL = 3
-MARKER_ETHERTYPE = 0x88B5
+# 802.1X, which the host may send and here doesn't.
+MARKER_ETHERTYPE = 0x888E
 
 # What the host may send while it is engaged, and what counts as a leak.
 UPLINK_QUIET = ("arp", "arp_server", "nd", "mld", "dhcp", "transport4", "transport6", "lan4", "lan6", "multicast4",
@@ -21,7 +22,7 @@ table netdev tally {
     %(declared)s
     chain in {
         type filter hook ingress device "%(link)s" priority 0
-        ether type 0x88b5 counter name n_marker drop
+        ether type 0x888e counter name n_marker drop
         ether type arp arp daddr ip 192.168.77.0/24 counter name n_arp accept
         arp operation reply counter name n_arp accept
         # Who asks for the VPN server is its transport: whatever else is sent there ends ahead of this.
