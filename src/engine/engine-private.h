@@ -23,6 +23,9 @@ struct KsEngine {
         char *kernel_problem;
         char *table_problem;
         guint route_source, nftables_source, deadline_source, retry_source;
+        guint pause_source;  /* while events wait; see on_event() */
+        gint64 work_left;    /* µs that following events may still take */
+        gint64 worked_until; /* CLOCK_MONOTONIC, µs, when work_left was true */
         int deadline_fd;
         guint retry_delay; /* ms */
 };

@@ -13,6 +13,20 @@
 #define RETRY_FIRST_MSEC 100
 #define RETRY_MAX_MSEC 10000
 
+/* Following events takes at most a third of the time in the long run: so many times as
+ * long there is a rest. A burst, such as a VPN that comes up or all rules flushed, is
+ * followed event by event, and no rest takes longer than a tenth of a second. */
+#define REST_PER_WORK 2
+#define WORK_BURST_USEC 50000
+#define WORK_DEBT_USEC 50000
+
+static void remove_source(guint *source)
+{
+        if (*source)
+                g_source_remove(*source);
+        *source = 0;
+}
+
 static gboolean is_of_interest(KsEngine *engine, guint changes)
 {
         if (!ks_enforcer_needs_defaults(engine->enforcer))
@@ -27,13 +41,10 @@ static gboolean is_of_interest(KsEngine *engine, guint changes)
         return changes != 0;
 }
 
-static gboolean on_event(gint fd, GIOCondition condition, gpointer userdata)
+static void follow_events(KsEngine *engine)
 {
-        KsEngine *engine = userdata;
         guint changes = ks_monitor_drain(engine->monitor);
 
-        (void)fd;
-        (void)condition;
         ks_engine_follow_disk(engine);
         if (is_of_interest(engine, changes)) {
                 KsState before = engine->state;
@@ -44,7 +55,58 @@ static gboolean on_event(gint fd, GIOCondition condition, gpointer userdata)
                         ks_engine_plan_idle(engine);
                 ks_engine_update_state(engine, before == KS_PROTECTING ? "vpn-down" : "vpn-up");
         }
-        return G_SOURCE_CONTINUE;
+}
+
+static void watch_events(KsEngine *engine);
+static void ignore_events(KsEngine *engine);
+
+static gboolean on_pause_over(gpointer userdata)
+{
+        KsEngine *engine = userdata;
+
+        engine->pause_source = 0;
+        watch_events(engine);
+        return G_SOURCE_REMOVE;
+}
+
+/* In a storm of others' events the plan would be made without end, and whoever
+ * calls would wait behind it. So there is a limit to that work; the events wait in
+ * the socket meanwhile, and one look at the kernel answers all of them. */
+static gboolean on_event(gint fd, GIOCondition condition, gpointer userdata)
+{
+        KsEngine *engine = userdata;
+        gint64 begun = g_get_monotonic_time(), ended;
+
+        (void)fd;
+        (void)condition;
+        engine->work_left = MIN(WORK_BURST_USEC,
+                                engine->work_left + (begun - engine->worked_until) / REST_PER_WORK);
+        follow_events(engine);
+        ended = g_get_monotonic_time();
+        engine->work_left = MAX(engine->work_left - (ended - begun), -WORK_DEBT_USEC);
+        engine->worked_until = ended;
+        if (engine->work_left >= 0)
+                return G_SOURCE_CONTINUE;
+        ignore_events(engine);
+        engine->pause_source = g_timeout_add((guint)(-engine->work_left * REST_PER_WORK / 1000 + 1),
+                                             on_pause_over, engine);
+        return G_SOURCE_REMOVE;
+}
+
+static void watch_events(KsEngine *engine)
+{
+        int fd = ks_monitor_nftables_fd(engine->monitor);
+
+        engine->route_source = g_unix_fd_add(ks_monitor_route_fd(engine->monitor),
+                                             G_IO_IN | G_IO_ERR, on_event, engine);
+        if (fd >= 0)
+                engine->nftables_source = g_unix_fd_add(fd, G_IO_IN | G_IO_ERR, on_event, engine);
+}
+
+static void ignore_events(KsEngine *engine)
+{
+        remove_source(&engine->route_source);
+        remove_source(&engine->nftables_source);
 }
 
 static gboolean on_deadline(gint fd, GIOCondition condition, gpointer userdata)
@@ -106,15 +168,11 @@ void ks_engine_schedule_retry(KsEngine *engine)
 void ks_engine_cancel_retry(KsEngine *engine)
 {
         engine->retry_delay = 0;
-        if (engine->retry_source)
-                g_source_remove(engine->retry_source);
-        engine->retry_source = 0;
+        remove_source(&engine->retry_source);
 }
 
 gboolean ks_engine_watch(KsEngine *engine, GError **error)
 {
-        int fd;
-
         engine->monitor = ks_monitor_new(ks_enforcer_port(engine->enforcer), error);
         if (!engine->monitor)
                 return FALSE;
@@ -125,24 +183,16 @@ gboolean ks_engine_watch(KsEngine *engine, GError **error)
                 return FALSE;
         }
         engine->deadline_source = g_unix_fd_add(engine->deadline_fd, G_IO_IN, on_deadline, engine);
-        engine->route_source = g_unix_fd_add(ks_monitor_route_fd(engine->monitor),
-                                             G_IO_IN | G_IO_ERR, on_event, engine);
-        fd = ks_monitor_nftables_fd(engine->monitor);
-        if (fd >= 0)
-                engine->nftables_source = g_unix_fd_add(fd, G_IO_IN | G_IO_ERR, on_event, engine);
+        watch_events(engine);
         return TRUE;
 }
 
 void ks_engine_unwatch(KsEngine *engine)
 {
-        guint *sources[] = { &engine->route_source, &engine->nftables_source,
-                             &engine->deadline_source, &engine->retry_source };
-
-        for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
-                if (*sources[i])
-                        g_source_remove(*sources[i]);
-                *sources[i] = 0;
-        }
+        ignore_events(engine);
+        remove_source(&engine->pause_source);
+        remove_source(&engine->deadline_source);
+        remove_source(&engine->retry_source);
         if (engine->deadline_fd >= 0)
                 close(engine->deadline_fd);
         engine->deadline_fd = -1;
