@@ -4,7 +4,6 @@
 import contextlib
 import os
 import socket
-import struct
 
 import pytest
 
@@ -13,6 +12,7 @@ from lib.agent import Terminal
 from lib.bus import ACCESS_DENIED, ERROR, INTERACTION_REQUIRED, SECOND, refused
 from lib.daemon import STATE
 from lib.machine import BUS_SOCKET
+from lib.marshal import HELLO, service_call
 
 
 def test_a_trial_is_not_cut_short_by_who_may_only_engage(ground, root):
@@ -61,10 +61,10 @@ def test_calls_that_wait_hold_no_descriptors(ground, root, tester):
         bus.sendall(b"NEGOTIATE_UNIX_FD\r\n")
         assert bus.recv(256).startswith(b"AGREE")
         bus.sendall(b"BEGIN\r\n")
-        bus.sendall(message("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", 1))
+        bus.sendall(HELLO)
         bus.recv(4096)
         passed = os.memfd_create("passed")
-        told = message("org.killswitch1", "/org/killswitch1", "org.killswitch1", "Pause", 2, fds=1)
+        told = service_call("Pause", serial=2, fds=1)
         socket.send_fds(bus, [told], [passed])
         os.close(passed)
         answer = b""
@@ -82,22 +82,6 @@ def descriptors(pid):
         with contextlib.suppress(FileNotFoundError):
             targets.append(os.readlink(f"/proc/{pid}/fd/{number}"))
     return targets
-
-
-def message(destination, path, interface, member, serial, fds=0):
-    """One method call without arguments, as the D-Bus specification marshals it."""
-    def string(text):
-        data = text.encode()
-        return struct.pack("<I", len(data)) + data + b"\0"
-    fields = b""
-    for code, kind, value in ((1, b"o", path), (2, b"s", interface), (3, b"s", member), (6, b"s", destination)):
-        fields += b"\0" * (-len(fields) % 8)
-        fields += struct.pack("<B", code) + b"\1" + kind + b"\0" + string(value)
-    if fds:
-        fields += b"\0" * (-len(fields) % 8)
-        fields += struct.pack("<B", 9) + b"\1u\0" + struct.pack("<I", fds)
-    header = struct.pack("<cBBBIII", b"l", 1, 0, 1, 0, serial, len(fields)) + fields
-    return header + b"\0" * (-len(header) % 8)
 
 
 @pytest.mark.parametrize("rule", (["pref", "32000", "goto", "32766"], ["pref", "150", "dsfield", "0x10", "lookup", "254"]))
