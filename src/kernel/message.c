@@ -51,6 +51,8 @@ static void build_rule(struct nl_msg *message, const KsRule *rule)
         nla_put_u8(message, FRA_PROTOCOL, rule->origin);
         if (rule->table)
                 nla_put_u32(message, FRA_TABLE, rule->table);
+        if (rule->target)
+                nla_put_u32(message, FRA_GOTO, rule->target);
         if (rule->mark_mask) {
                 nla_put_u32(message, FRA_FWMARK, rule->mark);
                 nla_put_u32(message, FRA_FWMASK, rule->mark_mask);
@@ -153,6 +155,7 @@ static const struct {
         { FRA_FWMARK, offsetof(KsRule, mark) },
         { FRA_FWMASK, offsetof(KsRule, mark_mask) },
         { FRA_SUPPRESS_PREFIXLEN, offsetof(KsRule, suppress) },
+        { FRA_GOTO, offsetof(KsRule, target) },
 };
 
 /* Returns whether it was one of them. */

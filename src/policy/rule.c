@@ -4,10 +4,11 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "policy/link.h"
 #include "policy/rule.h"
 #include "policy/selector.h"
 
-G_STATIC_ASSERT(sizeof(KsRule) == 7 * 4 + 4 * 2 + 8 + 2 * sizeof(KsPrefix) + 2 * IFNAMSIZ);
+G_STATIC_ASSERT(sizeof(KsRule) == 8 * 4 + 4 * 2 + 8 + 2 * sizeof(KsPrefix) + 2 * IFNAMSIZ);
 
 gboolean ks_rule_equal(const KsRule *a, const KsRule *b)
 {
@@ -76,6 +77,12 @@ static void append_action(GString *text, const KsRule *rule)
         case FR_ACT_PROHIBIT:
                 g_string_append(text, " prohibit");
                 break;
+        case FR_ACT_GOTO:
+                g_string_append_printf(text, " goto %u", rule->target);
+                break;
+        case FR_ACT_NOP:
+                g_string_append(text, " nop");
+                break;
         default:
                 g_string_append_printf(text, " action %u", rule->action);
         }
@@ -83,16 +90,18 @@ static void append_action(GString *text, const KsRule *rule)
                 g_string_append_printf(text, " suppress_prefixlength %u", rule->suppress - 1);
 }
 
-char *ks_rule_to_string(const KsRule *rule)
+/* Everything behind the priority, in the words that ip takes. */
+static void append_specification(GString *text, const KsRule *rule)
 {
-        GString *text = g_string_new(NULL);
         g_autofree char *source = ks_prefix_to_string(&rule->source);
         g_autofree char *destination = ks_prefix_to_string(&rule->destination);
 
-        g_string_append_printf(text, "%u:%s from %s", rule->priority, rule->inverted ? " not" : "",
+        g_string_append_printf(text, "%s from %s", rule->inverted ? " not" : "",
                                ks_prefix_is_set(&rule->source) ? source : "all");
         if (ks_prefix_is_set(&rule->destination))
                 g_string_append_printf(text, " to %s", destination);
+        if (rule->tos)
+                g_string_append_printf(text, " tos 0x%02x", rule->tos);
         if (rule->mark_mask == 0xffffffff)
                 g_string_append_printf(text, " fwmark 0x%x", rule->mark);
         else if (rule->mark_mask)
@@ -111,6 +120,30 @@ char *ks_rule_to_string(const KsRule *rule)
         append_ports(text, "sport", rule->sport_first, rule->sport_last);
         append_ports(text, "dport", rule->dport_first, rule->dport_last);
         append_action(text, rule);
+}
+
+char *ks_rule_to_string(const KsRule *rule)
+{
+        GString *text = g_string_new(NULL);
+
+        g_string_append_printf(text, "%u:", rule->priority);
+        append_specification(text, rule);
         g_string_append(text, rule->family == AF_INET ? " (IPv4)" : " (IPv6)");
+        return g_string_free(text, FALSE);
+}
+
+static gboolean is_one_word(const char *name)
+{
+        return !*name || g_str_equal(name, "lo") || ks_interface_name_is_valid(name);
+}
+
+char *ks_rule_to_deletion(const KsRule *rule)
+{
+        GString *text = g_string_new("ip ");
+
+        g_string_append_printf(text, "%s rule delete priority %u",
+                               rule->family == AF_INET ? "-4" : "-6", rule->priority);
+        if (!rule->unknown && is_one_word(rule->iif) && is_one_word(rule->oif))
+                append_specification(text, rule);
         return g_string_free(text, FALSE);
 }

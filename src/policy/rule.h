@@ -19,6 +19,7 @@ typedef struct KsRule {
         uint32_t uid_first; /* valid with has_uid */
         uint32_t uid_last;
         uint32_t suppress;                /* suppress_prefixlength + 1; 0: unset */
+        uint32_t target;                  /* priority that FR_ACT_GOTO leads to */
         uint16_t sport_first, sport_last; /* host byte order; 0: any */
         uint16_t dport_first, dport_last;
         uint8_t family;  /* AF_INET or AF_INET6 */
@@ -49,3 +50,13 @@ gboolean ks_rule_matches_request(const KsRule *request, const KsRule *rule);
 
 /* As iproute2 writes it: "100: from all fwmark 0xca6c ipproto udp lookup main". Caller frees. */
 char *ks_rule_to_string(const KsRule *rule);
+
+/**
+ * ks_rule_to_deletion() - the command that deletes a rule
+ *
+ * Names every attribute, so that the kernel takes no other one, unless that can't be
+ * said: a name of an interface that a shell would not take as one word is left out.
+ *
+ * Returns: "ip -4 rule delete priority 50 from all lookup main". Caller frees.
+ */
+char *ks_rule_to_deletion(const KsRule *rule);

@@ -122,6 +122,10 @@ static void test_kinds(Kernel *kernel, gconstpointer data)
         g_assert_cmpuint(find(kernel, "tap0")->type, ==, ARPHRD_ETHER);
         g_assert_cmpstr(find(kernel, "mv0")->kind, ==, "macvlan");
         g_assert_cmpint(find(kernel, "mv0")->index, ==, index_of("mv0"));
+        g_assert_cmpint(find(kernel, "mv0")->parent, ==, index_of("v0"));
+        g_assert_cmpint(find(kernel, "v1")->master, ==, index_of("br0"));
+        g_assert_cmpint(find(kernel, "br0")->master, ==, 0);
+        g_assert_cmpint(find(kernel, "br0")->parent, ==, 0);
         /* A port of a bridge is told of twice, and is one link. */
         for (guint i = 0; i < kernel->links->len; i++)
                 for (guint j = 0; j < i; j++)

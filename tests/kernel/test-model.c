@@ -162,7 +162,7 @@ static int take_error(struct sockaddr_nl *address, struct nlmsgerr *error, void 
 }
 
 /* Asks the kernel where it would send the packet. */
-static int kernel_lookup(struct nl_sock *socket, const FibPacket *packet)
+static int kernel_lookup(struct nl_sock *socket, const KsPacket *packet)
 {
         struct rtmsg header = { .rtm_family = (unsigned char)packet->family,
                                 .rtm_dst_len = (unsigned char)packet->destination.length };
@@ -185,9 +185,9 @@ static int kernel_lookup(struct nl_sock *socket, const FibPacket *packet)
 }
 
 /* A packet that the kernel lets one ask about. */
-static FibPacket local_packet(void)
+static KsPacket local_packet(void)
 {
-        FibPacket packet;
+        KsPacket packet;
 
         do
                 packet = fib_random_packet();
@@ -202,7 +202,7 @@ static void add_main_to_both(Fib *fib, const char *destination, int oif)
         run("ip route add %s dev %s metric 100", destination, oif == 2 ? "l2" : "l50");
 }
 
-static void show(const FibPacket *packet, const Fib *fib)
+static void show(const KsPacket *packet, const Fib *fib)
 {
         g_autofree char *to = ks_prefix_to_string(&packet->destination);
 
@@ -240,7 +240,7 @@ static void raise_both(KsRtnl *rtnl, Fib *fib, const KsPlan *plan)
 static void compare_lookups(struct nl_sock *socket, const Fib *fib)
 {
         for (int i = 0; i < 300; i++) {
-                FibPacket packet = local_packet();
+                KsPacket packet = local_packet();
                 int ours = fib_lookup(fib, &packet), kernel = kernel_lookup(socket, &packet);
 
                 if (ours != kernel)

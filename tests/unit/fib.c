@@ -154,69 +154,13 @@ gboolean fib_apply(Fib *fib, const KsOp *op)
         g_return_val_if_reached(FALSE);
 }
 
-static gboolean in_range(uint16_t port, uint16_t first, uint16_t last)
+int fib_lookup(const Fib *fib, const KsPacket *packet)
 {
-        return !first || (port >= first && port <= last);
-}
+        KsVerdict verdict = ks_lookup(fib->rules, fib->routes, packet);
+        const KsRoute *route = verdict.route;
 
-static gboolean rule_matches(const KsRule *rule, const FibPacket *packet)
-{
-        gboolean matches = (!ks_prefix_is_set(&rule->destination) ||
-                            ks_prefix_contains(&rule->destination, &packet->destination)) &&
-                           ((packet->mark ^ rule->mark) & rule->mark_mask) == 0 &&
-                           (!rule->iif[0] || strcmp(rule->iif, packet->iif) == 0) &&
-                           (!rule->has_uid ||
-                            (packet->uid >= rule->uid_first && packet->uid <= rule->uid_last)) &&
-                           fits(packet->protocol, rule->ipproto) &&
-                           in_range(packet->sport, rule->sport_first, rule->sport_last) &&
-                           in_range(packet->dport, rule->dport_first, rule->dport_last);
-
-        g_assert_false(rule->source.length || rule->tos || rule->unknown);
-        /* No packet here comes from a socket that is bound to a link. */
-        return rule->family == packet->family && !rule->oif[0] && matches != rule->inverted;
-}
-
-/* The longest prefix, and of one length the smallest metric. */
-static const KsRoute *table_lookup(const Fib *fib, uint32_t table, const FibPacket *packet)
-{
-        const KsRoute *best = NULL;
-
-        for (guint i = 0; i < fib->routes->len; i++) {
-                const KsRoute *route = ROUTE(fib, i);
-
-                if (route->table != table || route->family != packet->family ||
-                    !ks_prefix_contains(&route->destination, &packet->destination))
-                        continue;
-                if (!best || route->destination.length > best->destination.length ||
-                    (route->destination.length == best->destination.length &&
-                     route->metric < best->metric))
-                        best = route;
-        }
-        return best;
-}
-
-int fib_lookup(const Fib *fib, const FibPacket *packet)
-{
-        const KsRoute *route;
-
-        for (guint i = 0; i < fib->rules->len; i++) {
-                const KsRule *rule = RULE(fib, i);
-
-                if (!rule_matches(rule, packet))
-                        continue;
-                if (rule->action != FR_ACT_TO_TBL)
-                        return 0;
-                route = table_lookup(fib, rule->table, packet);
-                if (!route)
-                        continue;
-                /* A route that refuses ends the lookup; only one that leads on is suppressed. */
-                if (route->type != RTN_UNICAST)
-                        return 0;
-                if (rule->suppress && route->destination.length <= rule->suppress - 1)
-                        continue;
-                return route->oif;
-        }
-        route = table_lookup(fib, RT_TABLE_MAIN, packet);
+        if (!verdict.rule)
+                route = ks_table_lookup(fib->routes, RT_TABLE_MAIN, packet);
         return route && route->type == RTN_UNICAST ? route->oif : 0;
 }
 
@@ -231,17 +175,17 @@ static const char *const destinations[] = { "192.0.2.7",      "198.51.100.10",  
                                             "2001:db8:1::10", "2001:db8:77::9", "fd08::9",
                                             "fd77::9",        "fe80::9" };
 
-FibPacket fib_random_packet(void)
+KsPacket fib_random_packet(void)
 {
         static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ESP,
                                              IPPROTO_ICMP };
         static const uint16_t dports[] = { 53, 853, 443, 444, 51820, 67, 80 };
         static const uint16_t sports[] = { 1, 2, 3, 68, 51820, 51821, 40000 };
-        FibPacket packet = { .destination = prefix(destinations[below(G_N_ELEMENTS(destinations))]),
-                             .iif = below(5) ? "lo" : "br0",
-                             .mark = (uint32_t)below(4),
-                             .protocol = protocols[below(G_N_ELEMENTS(protocols))] };
+        KsPacket packet = { .destination = prefix(destinations[below(G_N_ELEMENTS(destinations))]),
+                            .mark = (uint32_t)below(4),
+                            .protocol = protocols[below(G_N_ELEMENTS(protocols))] };
 
+        g_strlcpy(packet.iif, below(5) ? "lo" : "br0", sizeof(packet.iif));
         packet.family = packet.destination.family;
         if (packet.protocol == IPPROTO_UDP || packet.protocol == IPPROTO_TCP) {
                 packet.sport = sports[below(G_N_ELEMENTS(sports))];

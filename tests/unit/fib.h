@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "policy/diff.h"
+#include "policy/lookup.h"
 
 /* The kernel's routing in miniature: rules in their order, routes of all tables, and what becomes
  * of a packet. Behaves as net/core/fib_rules.c and the FIBs do where operations meet each other:
@@ -21,24 +22,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Fib, fib_free)
 /* One operation. Returns: FALSE when it changed nothing. */
 gboolean fib_apply(Fib *fib, const KsOp *op);
 
-/* A packet of this host (@iif "lo") or a forwarded one. */
-typedef struct FibPacket {
-        int family;
-        KsPrefix destination;
-        const char *iif;
-        uint32_t mark, uid;
-        uint8_t protocol;
-        uint16_t sport, dport;
-} FibPacket;
-
 /* One that rules and routes of host_new_random() may be about. Follows g_test_rand_int(). */
-FibPacket fib_random_packet(void);
+KsPacket fib_random_packet(void);
 
 /* A route of table main, as DHCP gives it. */
 void fib_add_main(Fib *fib, const char *destination, int oif);
 
 /* The link that a packet leaves by; 0 when it is refused. Table main is asked last. */
-int fib_lookup(const Fib *fib, const FibPacket *packet);
+int fib_lookup(const Fib *fib, const KsPacket *packet);
 
 /* What ks_diff() takes: all rules and routes of protocol 83. */
 KsSteering fib_steering(const Fib *fib);

@@ -53,7 +53,7 @@ static void raise_at_once(Fib *fib, const KsPlan *plan)
 
 /* A packet, and where it goes in the states at both ends. */
 typedef struct Probe {
-        FibPacket packet;
+        KsPacket packet;
         int before, after;
 } Probe;
 
@@ -283,7 +283,7 @@ static void test_nothing_but_transport(void)
                 plan = host_plan(host);
                 raise_at_once(fib, plan);
                 for (int j = 0; j < PACKETS; j++) {
-                        FibPacket packet = fib_random_packet();
+                        KsPacket packet = fib_random_packet();
 
                         packet.destination = prefix(packet.family == AF_INET ? "203.0.113.9"
                                                                              : "2001:db8:5::9");

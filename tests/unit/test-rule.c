@@ -110,7 +110,13 @@ static void test_rule_words(void)
         rule.action = FR_ACT_PROHIBIT;
         assert_rule(&rule, "4294967295: from all prohibit (IPv4)");
         rule.action = FR_ACT_GOTO;
-        assert_rule(&rule, "4294967295: from all action 2 (IPv4)");
+        rule.target = 32766;
+        assert_rule(&rule, "4294967295: from all goto 32766 (IPv4)");
+        rule.target = 0;
+        rule.action = FR_ACT_NOP;
+        assert_rule(&rule, "4294967295: from all nop (IPv4)");
+        rule.action = 5;
+        assert_rule(&rule, "4294967295: from all action 5 (IPv4)");
 }
 
 static void test_rule_words_of_all_parts(void)
@@ -182,11 +188,41 @@ static void test_route_words(void)
         assert_route(&route, NULL, "type 2 2001:db8::1 table 4294967295 metric 4294967295 (IPv6)");
 }
 
+static void assert_deletion(const KsRule *rule, const char *expected)
+{
+        g_autofree char *command = ks_rule_to_deletion(rule);
+
+        g_assert_cmpstr(command, ==, expected);
+}
+
+/* What is shown is typed by an administrator: nothing in it may be more than a word. */
+static void test_deletion(void)
+{
+        KsRule rule = lookup(50, RT_TABLE_MAIN);
+
+        assert_deletion(&rule, "ip -4 rule delete priority 50 from all lookup main");
+        rule.family = AF_INET6;
+        rule.inverted = 1;
+        rule.mark = 1;
+        rule.mark_mask = 0xff;
+        rule.tos = 0x10;
+        g_strlcpy(rule.iif, "lo", sizeof(rule.iif));
+        g_strlcpy(rule.oif, "eth0", sizeof(rule.oif));
+        assert_deletion(&rule, "ip -6 rule delete priority 50 not from all tos 0x10 "
+                               "fwmark 0x1/0xff iif lo oif eth0 lookup main");
+        g_strlcpy(rule.oif, "a;reboot", sizeof(rule.oif));
+        assert_deletion(&rule, "ip -6 rule delete priority 50");
+        g_strlcpy(rule.oif, "eth0", sizeof(rule.oif));
+        rule.unknown = 1;
+        assert_deletion(&rule, "ip -6 rule delete priority 50");
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
 
         g_test_add_func("/rule/equal", test_rule_equal);
+        g_test_add_func("/rule/deletion", test_deletion);
         g_test_add_func("/rule/words", test_rule_words);
         g_test_add_func("/rule/words-of-all-parts", test_rule_words_of_all_parts);
         g_test_add_func("/route/equal", test_route_equal);
