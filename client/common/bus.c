@@ -29,10 +29,15 @@ int ks_bus_new_call(sd_bus *bus, const char *method, sd_bus_message **ret)
                                               method);
 }
 
+int ks_bus_ask(sd_bus *bus, const char *method, sd_bus_error *error, sd_bus_message **ret)
+{
+        return sd_bus_call_method(bus, KS_BUS_NAME, KS_OBJECT_PATH, KS_INTERFACE, method, error,
+                                  ret, NULL);
+}
+
 int ks_bus_get_state(sd_bus *bus, sd_bus_error *error, sd_bus_message **ret)
 {
-        return sd_bus_call_method(bus, KS_BUS_NAME, KS_OBJECT_PATH, KS_INTERFACE, "GetState", error,
-                                  ret, NULL);
+        return ks_bus_ask(bus, "GetState", error, ret);
 }
 
 /* Names that end in a dot stand for all that begin so. */

@@ -48,6 +48,19 @@ int ks_bus_open(KsTransport transport, const char *where, sd_bus **ret);
 int ks_bus_new_call(sd_bus *bus, const char *method, sd_bus_message **ret);
 
 /**
+ * ks_bus_ask() - call a method that takes nothing and changes nothing, and wait for the answer
+ * @bus: the connection
+ * @method: the member of KS_INTERFACE
+ * @error: (out): the error that came instead; to be freed by the caller
+ * @ret: (transfer full): the answer
+ *
+ * Starts the service where it can be. Waits no longer than the usual 25 seconds.
+ *
+ * Returns: 0 or a negative errno.
+ */
+int ks_bus_ask(sd_bus *bus, const char *method, sd_bus_error *error, sd_bus_message **ret);
+
+/**
  * ks_bus_get_state() - ask the service for its state, and wait for the answer
  * @bus: the connection
  * @error: (out): the error that came instead; to be freed by the caller

@@ -26,7 +26,7 @@ ExitStatus call_connect(Ksctl *ctl)
         return STATUS_DONE;
 }
 
-ExitStatus call_get_state(Ksctl *ctl, sd_bus_message **ret)
+ExitStatus call_ask(Ksctl *ctl, const char *doing, const char *method, sd_bus_message **ret)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         ExitStatus status = call_connect(ctl);
@@ -35,10 +35,15 @@ ExitStatus call_get_state(Ksctl *ctl, sd_bus_message **ret)
         if (status != STATUS_DONE)
                 return status;
 
-        r = ks_bus_get_state(ctl->bus, &error, ret);
+        r = ks_bus_ask(ctl->bus, method, &error, ret);
         if (r < 0)
-                return report_failure(ctl, "read the state", &error, r);
+                return report_failure(ctl, doing, &error, r);
         return STATUS_DONE;
+}
+
+ExitStatus call_get_state(Ksctl *ctl, sd_bus_message **ret)
+{
+        return call_ask(ctl, "read the state", "GetState", ret);
 }
 
 ExitStatus call_read_state(Ksctl *ctl, KsState **ret)

@@ -25,6 +25,17 @@ ExitStatus call_connect(Ksctl *ctl);
 ExitStatus call_get_state(Ksctl *ctl, sd_bus_message **ret);
 
 /**
+ * call_ask() - call a method that takes nothing and needs no authorization
+ * @ctl: the run; connected if need be
+ * @doing: what it is for, as in "Cannot …"
+ * @method: the method
+ * @ret: (transfer full): the answer
+ *
+ * Returns: STATUS_DONE, or what the program has to end with.
+ */
+ExitStatus call_ask(Ksctl *ctl, const char *doing, const char *method, sd_bus_message **ret);
+
+/**
  * call_read_state() - ask for the state, and take it apart
  * @ctl: the run; connected if need be
  * @ret: (transfer full): the state

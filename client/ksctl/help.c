@@ -42,6 +42,7 @@ static const struct {
         { STATUS_USAGE, "the command line is wrong" },
         { STATUS_NOT_ENGAGED, "off or paused (status, is-active)" },
         { STATUS_NOT_AUTHORIZED, "not authorized" },
+        { STATUS_UNSOUND, "not in force, or a hole was found (audit)" },
         { STATUS_UNAVAILABLE, "the service is not available" },
 };
 

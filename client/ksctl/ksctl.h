@@ -11,13 +11,14 @@
 
 #include "client/common/bus.h"
 
-/* The exit statuses; scripts rely on them. 5 is kept for an audit that found a hole. */
+/* The exit statuses; scripts rely on them. */
 typedef enum ExitStatus {
         STATUS_DONE = 0,
         STATUS_FAILED = 1,
         STATUS_USAGE = 2,
         STATUS_NOT_ENGAGED = 3,
         STATUS_NOT_AUTHORIZED = 4,
+        STATUS_UNSOUND = 5,
         STATUS_UNAVAILABLE = 8,
 } ExitStatus;
 
@@ -85,6 +86,9 @@ ExitStatus verb_is_active(Ksctl *ctl);
 
 /* verb-show.c */
 ExitStatus verb_show(Ksctl *ctl);
+
+/* verb-audit.c */
+ExitStatus verb_audit(Ksctl *ctl);
 
 /* verb-monitor.c */
 ExitStatus verb_monitor(Ksctl *ctl);

@@ -50,6 +50,8 @@ static const Verb verbs[] = {
         { "show", "", "Show the state as properties", 0, 0, VERB_TAKES_PROPERTIES, verb_show },
         { "is-active", "", "Tell whether it is engaged and not paused", 0, 0, 0, verb_is_active },
         { "monitor", "", "Show what happens, as it happens", 0, 0, 0, verb_monitor },
+        { "audit", "", "Look for ways past the kill switch, and say what to do", 0, 0, 0,
+          verb_audit },
         { "reload", "", "Read the configuration files again", 0, 0, 0, verb_reload },
         { "help", "", "Show this help", 0, 0, 0, verb_help },
 };

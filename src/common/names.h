@@ -34,6 +34,11 @@
 #define KS_LAYER_STEERING "steering"
 #define KS_LAYER_GUARD "guard"
 
+/* How bad a finding of an audit is. */
+#define KS_AUDIT_HOLE "hole"
+#define KS_AUDIT_RISK "risk"
+#define KS_AUDIT_NOTE "note"
+
 /* Keys of GetState's details and of one entry of Vpns. */
 #define KS_KEY_ENGAGED "Engaged"
 #define KS_KEY_VPNS "Vpns"

@@ -319,6 +319,29 @@ static gboolean raise_steering(KsEnforcer *enforcer, const KsPlan *plan, gboolea
         return FALSE;
 }
 
+char *ks_enforcer_difference(KsEnforcer *enforcer, const KsPlan *plan)
+{
+        const KsSteering wanted = { plan->rules, plan->routes };
+        g_auto(KsSteering) present = { 0 };
+        g_autoptr(GArray) ops = NULL;
+        g_autofree char *first = NULL;
+
+        steering_init(&present);
+        if (!read_steering(enforcer, &present, NULL))
+                return NULL;
+        ops = ks_diff(&wanted, &present);
+        if (ops->len == 0)
+                return NULL;
+        first = ks_rtnl_describe_op(&g_array_index(ops, KsOp, 0));
+        return g_strdup_printf("to mend it, one would have to %s%s", first,
+                               ops->len > 1 ? ", and more" : "");
+}
+
+KsRtnl *ks_enforcer_rtnl(KsEnforcer *enforcer)
+{
+        return enforcer->rtnl;
+}
+
 static void check_marks(KsEnforcer *enforcer, const KsPlan *plan)
 {
         g_autoptr(GError) local = NULL;

@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "kernel/rtnl.h"
 #include "policy/plan.h"
 
 /* Brings the kernel to a plan and keeps it there. */
@@ -88,6 +89,18 @@ const char *ks_enforcer_egress_problem(const KsEnforcer *enforcer);
 
 /* Why answers to marked transport may not get in; NULL when they do. */
 const char *ks_enforcer_mark_problem(const KsEnforcer *enforcer);
+
+/**
+ * ks_enforcer_difference() - what the kernel's rules and routes of ours lack, or have too much
+ * @plan: what they should be
+ *
+ * Reads only. Returns: words, or NULL when nothing differs or they can't be read.
+ * Caller frees.
+ */
+char *ks_enforcer_difference(KsEnforcer *enforcer, const KsPlan *plan);
+
+/* The request socket, to read with. */
+KsRtnl *ks_enforcer_rtnl(KsEnforcer *enforcer);
 
 /* Packets that the guard has refused since it was raised. */
 guint64 ks_enforcer_blocked(KsEnforcer *enforcer);

@@ -22,6 +22,10 @@ struct KsEngine {
         char *storage_problem;
         char *kernel_problem;
         char *table_problem;
+        GPtrArray *shadows; /* of char*: rules of others that lead out before ours; never NULL */
+        gboolean has_rules_ahead;
+        gint64 shadows_ready; /* CLOCK_MONOTONIC µs: not looked at again before */
+        guint shadow_source;
         guint route_source, nftables_source, deadline_source, retry_source;
         guint pause_source;  /* while events wait; see on_event() */
         gint64 work_left;    /* µs that following events may still take */
@@ -50,6 +54,18 @@ void ks_engine_update_state(KsEngine *engine, const char *reason);
  * A failure is kept as a problem and tried again later.
  */
 gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GError **error);
+
+/**
+ * ks_engine_check_shadows() - look for rules of others that lead out before ours
+ * @rules: rules may have changed; else only routes, which matter where such rules are
+ *
+ * Not more often than its own cost allows: what comes too early is done later, by a
+ * timer, once for all. Tells of a change only when it is done later.
+ */
+void ks_engine_check_shadows(KsEngine *engine, gboolean rules);
+
+/* Acts on the events that wait, so that what is repaired at once is no finding. */
+void ks_engine_settle(KsEngine *engine);
 
 /* While nothing is enforced: look at the links for those who ask. */
 void ks_engine_plan_idle(KsEngine *engine);

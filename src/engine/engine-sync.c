@@ -24,6 +24,7 @@ KsEngine *ks_engine_new(const char *state_directory, const KsSettingsDirs *dirs,
         engine->store = ks_store_new(state_directory);
         ks_store_set_marker(engine->store, KS_RESCUE_MARKER);
         engine->settings = ks_settings_new();
+        engine->shadows = g_ptr_array_new_with_free_func(g_free);
         engine->enforcer = ks_enforcer_new(error);
         if (!engine->enforcer)
                 return NULL;
@@ -39,6 +40,8 @@ void ks_engine_free(KsEngine *engine)
         ks_enforcer_free(engine->enforcer);
         ks_settings_free(engine->settings);
         ks_plan_free(engine->idle_plan);
+        if (engine->shadows)
+                g_ptr_array_unref(engine->shadows);
         g_free(engine->settings_problem);
         g_free(engine->storage_problem);
         g_free(engine->kernel_problem);
@@ -145,6 +148,7 @@ gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GEr
         }
         g_clear_pointer(&engine->kernel_problem, g_free);
         remember_networks(engine);
+        ks_engine_check_shadows(engine, TRUE);
         if (fine) {
                 ks_engine_cancel_retry(engine);
         } else {
@@ -308,6 +312,8 @@ void ks_engine_report(KsEngine *engine, KsReport *report)
         add_problem(report->degraded, ks_enforcer_guard_problem(engine->enforcer));
         add_problem(report->degraded, ks_enforcer_egress_problem(engine->enforcer));
         add_problem(report->degraded, ks_enforcer_mark_problem(engine->enforcer));
+        for (guint i = 0; i < engine->shadows->len; i++)
+                add_problem(report->degraded, g_ptr_array_index(engine->shadows, i));
         for (guint i = 0; plan && i < plan->problems->len; i++)
                 add_problem(report->degraded, g_ptr_array_index(plan->problems, i));
 }

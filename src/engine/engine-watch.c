@@ -12,6 +12,8 @@
 
 #define RETRY_FIRST_MSEC 100
 #define RETRY_MAX_MSEC 10000
+/* Rounds of events that an audit waits for; others may never stop. */
+#define SETTLE_TRIES 5
 
 /* Following events takes at most a third of the time in the long run: so many times as
  * long there is a rest. A burst, such as a VPN that comes up or all rules flushed, is
@@ -33,6 +35,7 @@ static gboolean is_of_interest(KsEngine *engine, guint changes)
                 changes &= ~(guint)KS_CHANGE_DEFAULTS;
         if (!ks_intent_is_up(&engine->intent))
                 return (changes & (KS_CHANGE_LINKS | KS_CHANGE_LOST | KS_CHANGE_DEFAULTS)) != 0;
+        changes &= ~(guint)KS_CHANGE_OTHERS;
         if (ks_engine_lan(engine) != KS_LAN_MODE_ALL)
                 changes &= ~(guint)KS_CHANGE_MAIN;
         /* Most nftables events are about tables of others, or our own doing. */
@@ -41,7 +44,8 @@ static gboolean is_of_interest(KsEngine *engine, guint changes)
         return changes != 0;
 }
 
-static void follow_events(KsEngine *engine)
+/* Takes the events that wait and acts on them. Returns: what they were about. */
+static guint handle_events(KsEngine *engine)
 {
         guint changes = ks_monitor_drain(engine->monitor);
 
@@ -54,7 +58,11 @@ static void follow_events(KsEngine *engine)
                 else
                         ks_engine_plan_idle(engine);
                 ks_engine_update_state(engine, before == KS_PROTECTING ? "vpn-down" : "vpn-up");
+        } else if (changes & (KS_CHANGE_MAIN | KS_CHANGE_OTHERS)) {
+                /* What rules of others look up. */
+                ks_engine_check_shadows(engine, FALSE);
         }
+        return changes;
 }
 
 static void watch_events(KsEngine *engine);
@@ -81,7 +89,7 @@ static gboolean on_event(gint fd, GIOCondition condition, gpointer userdata)
         (void)condition;
         engine->work_left = MIN(WORK_BURST_USEC,
                                 engine->work_left + (begun - engine->worked_until) / REST_PER_WORK);
-        follow_events(engine);
+        handle_events(engine);
         ended = g_get_monotonic_time();
         engine->work_left = MAX(engine->work_left - (ended - begun), -WORK_DEBT_USEC);
         engine->worked_until = ended;
@@ -107,6 +115,13 @@ static void ignore_events(KsEngine *engine)
 {
         remove_source(&engine->route_source);
         remove_source(&engine->nftables_source);
+}
+
+void ks_engine_settle(KsEngine *engine)
+{
+        for (int i = 0; engine->monitor && i < SETTLE_TRIES; i++)
+                if (handle_events(engine) == 0)
+                        return;
 }
 
 static gboolean on_deadline(gint fd, GIOCondition condition, gpointer userdata)
@@ -193,6 +208,7 @@ void ks_engine_unwatch(KsEngine *engine)
         remove_source(&engine->pause_source);
         remove_source(&engine->deadline_source);
         remove_source(&engine->retry_source);
+        remove_source(&engine->shadow_source);
         if (engine->deadline_fd >= 0)
                 close(engine->deadline_fd);
         engine->deadline_fd = -1;

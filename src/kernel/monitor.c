@@ -104,7 +104,7 @@ static guint route_change(const KsMonitor *monitor, struct nlmsghdr *header)
         if (route.table == monitor->table)
                 return KS_CHANGE_ROUTES;
         if (route.table != RT_TABLE_MAIN)
-                return 0;
+                return KS_CHANGE_OTHERS;
         return ks_message_is_default(header) ? KS_CHANGE_MAIN | KS_CHANGE_DEFAULTS : KS_CHANGE_MAIN;
 }
 

@@ -105,7 +105,8 @@ static int take_rule(struct nl_msg *message, void *userdata)
         KsRule rule;
 
         if (nlmsg_hdr(message)->nlmsg_type == RTM_NEWRULE &&
-            ks_message_parse_rule(nlmsg_hdr(message), &rule) && rule.origin == KS_PROTOCOL)
+            ks_message_parse_rule(nlmsg_hdr(message), &rule) &&
+            (!dump->origin || rule.origin == dump->origin))
                 g_array_append_val(dump->result, rule);
         return NL_OK;
 }
@@ -193,6 +194,13 @@ static gboolean dump_both(KsRtnl *rtnl, int type, Dump *dump, GError **error)
 gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error)
 {
         Dump dump = { rules, 0, KS_PROTOCOL, take_rule };
+
+        return dump_both(rtnl, RTM_GETRULE, &dump, error);
+}
+
+gboolean ks_rtnl_dump_all_rules(KsRtnl *rtnl, GArray *rules, GError **error)
+{
+        Dump dump = { rules, 0, 0 };
 
         return dump_both(rtnl, RTM_GETRULE, &dump, error);
 }

@@ -32,6 +32,9 @@ struct nl_sock *ks_rtnl_cache_socket(KsRtnl *rtnl);
  */
 gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error);
 
+/* Likewise all rules, whosever they are, in the kernel's order. */
+gboolean ks_rtnl_dump_all_rules(KsRtnl *rtnl, GArray *rules, GError **error);
+
 /**
  * ks_rtnl_dump_routes() - routes of both families by table or by protocol
  * @table: only of this table; 0: of all

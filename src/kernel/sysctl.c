@@ -3,12 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/error.h"
 #include "kernel/sysctl.h"
 
 #define VALID_MARK "/proc/sys/net/ipv4/conf/all/src_valid_mark"
+
+int ks_sysctl_read_number(const char *path)
+{
+        g_autofree char *full = g_strdup_printf("/proc/sys/net/%s", path);
+        g_autofree char *text = NULL;
+
+        if (!g_file_get_contents(full, &text, NULL, NULL))
+                return -1;
+        return atoi(text);
+}
 
 gboolean ks_sysctl_use_marks_in_reverse_lookups(GError **error)
 {

@@ -4,6 +4,14 @@
 #include <glib.h>
 
 /**
+ * ks_sysctl_read_number() - a number under /proc/sys/net
+ * @path: "ipv4/conf/all/rp_filter"
+ *
+ * Returns: the number, -1 when it can't be read.
+ */
+int ks_sysctl_read_number(const char *path);
+
+/**
  * ks_sysctl_use_marks_in_reverse_lookups() - set net.ipv4.conf.all.src_valid_mark
  * @error: KS_ERROR_KERNEL with what to do
  *

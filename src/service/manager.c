@@ -8,6 +8,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "service/audits.h"
 #include "service/authority.h"
 #include "service/manager.h"
 #include "service/report.h"
@@ -16,6 +17,7 @@ struct KsManager {
         sd_bus *bus;
         KsEngine *engine;
         KsAuthority *authority;
+        KsAudits *audits;
         GPtrArray *digests; /* of the properties as last signalled */
 };
 
@@ -160,6 +162,13 @@ static int on_get_state(sd_bus_message *message, void *userdata, sd_bus_error *e
         return r < 0 ? r : 1;
 }
 
+static int on_audit(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        KsManager *manager = userdata;
+
+        return ks_audits_call(manager->audits, message, error);
+}
+
 static int on_property(sd_bus *bus, const char *path, const char *interface, const char *property,
                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
@@ -186,6 +195,8 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
         SD_BUS_METHOD_WITH_ARGS("GetState", SD_BUS_NO_ARGS,
                                 SD_BUS_RESULT("s", state, "a{sv}", details), on_get_state, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("Audit", SD_BUS_NO_ARGS,
+                                SD_BUS_RESULT("b", sound, "a(sss)", findings), on_audit, OPEN),
         SD_BUS_METHOD_WITH_ARGS("EngageTrial", SD_BUS_ARGS("t", duration), SD_BUS_NO_RESULT,
                                 on_method, OPEN),
         SD_BUS_METHOD_WITH_ARGS("Confirm", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
@@ -220,6 +231,7 @@ void ks_manager_free(KsManager *manager)
 {
         if (!manager)
                 return;
+        ks_audits_free(manager->audits);
         ks_authority_free(manager->authority);
         if (manager->digests)
                 g_ptr_array_unref(manager->digests);
@@ -294,6 +306,7 @@ int ks_manager_attach(KsManager *manager, sd_bus *bus)
                 return r;
         manager->bus = sd_bus_ref(bus);
         manager->authority = ks_authority_new(bus, on_again, manager);
+        manager->audits = ks_audits_new(manager->engine);
         on_changed(manager);
         return 0;
 }
