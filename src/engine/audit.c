@@ -61,6 +61,13 @@ static gboolean reads_forwarding(const KsAuditFacts *facts)
         return FALSE;
 }
 
+/* Whether a rule's table matters: up to our last one, and behind it when a goto may lead there. */
+static gboolean counts(const KsAuditFacts *facts, const KsRule *rule, gboolean jumps)
+{
+        return rule->action == FR_ACT_TO_TBL && rule->table &&
+               (jumps || rule->priority <= facts->settings->priority + KS_OFFSET_FLOOR);
+}
+
 static void add_table(GArray *tables, guint32 table)
 {
         for (guint i = 0; i < tables->len; i++)
@@ -69,17 +76,19 @@ static void add_table(GArray *tables, guint32 table)
         g_array_append_val(tables, table);
 }
 
-/* The routes of every table that a rule up to our last one looks up, and main's. */
+/* The routes of every table that rules may look up for a packet, and main's. */
 static gboolean read_routes(KsRtnl *rtnl, KsAuditFacts *facts, GError **error)
 {
         g_autoptr(GArray) tables = g_array_new(FALSE, FALSE, sizeof(guint32));
+
+        gboolean jumps = FALSE;
 
         add_table(tables, RT_TABLE_MAIN);
         for (guint i = 0; i < facts->rules->len && tables->len <= TABLES_MAX; i++) {
                 const KsRule *rule = &g_array_index(facts->rules, KsRule, i);
 
-                if (rule->action == FR_ACT_TO_TBL && rule->table &&
-                    rule->priority <= facts->settings->priority + KS_OFFSET_FLOOR)
+                jumps |= rule->action == FR_ACT_GOTO;
+                if (counts(facts, rule, jumps))
                         add_table(tables, rule->table);
         }
         if (tables->len > TABLES_MAX)

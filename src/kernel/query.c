@@ -69,6 +69,8 @@ static struct nl_msg *question(const KsPacket *packet)
         if (packet->oif_index)
                 nla_put_u32(message, RTA_OIF, (uint32_t)packet->oif_index);
         nla_put_u8(message, RTA_IP_PROTO, packet->protocol);
+        if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP)
+                return message;
         nla_put_u16(message, RTA_SPORT, htons(packet->sport));
         nla_put_u16(message, RTA_DPORT, htons(packet->dport));
         return message;

@@ -13,6 +13,8 @@
  * don't depend on it. */
 #define COST_MAX 40000
 #define RULE_COST_MAX 4000
+/* Packets that are tried for one rule, each to many destinations. */
+#define PACKETS_MAX 7
 /* More of a kind tell nothing new. */
 #define WAYS_MAX 50
 
@@ -153,7 +155,27 @@ static gboolean must_stay(const KsAuditFacts *facts, const KsPacket *packet, con
         return !lan || is_claimed(facts, &packet->destination);
 }
 
-/* Whether the packet, sent to this address, is decided on by the rule and leaves. */
+/* A blanket rule to main that suppresses the default, which leads to a network on the link itself:
+ * wg-quick adds one, and without a priority it gets one before ours. What it lets pass beyond LAN
+ * access, which is DNS to the LAN and a public network on the link, the guard refuses; that is no
+ * alarm worth on every machine that runs wg-quick. A route by a gateway is. */
+static gboolean is_blanket(const KsAuditFacts *facts, const KsRule *rule, const KsRoute *route)
+{
+        return (facts->guard || facts->off) && rule->suppress &&
+               !ks_prefix_is_set(&route->gateway) && route->destination.length > 1;
+}
+
+/* Whose doing a verdict is: that of a rule of somebody else, or of a goto that left ours out. */
+static const KsRule *culprit_of(const KsAuditFacts *facts, const KsVerdict *verdict)
+{
+        if (verdict->jump &&
+            (verdict->rule->origin == KS_PROTOCOL ||
+             verdict->rule->priority > facts->settings->priority + KS_OFFSET_FLOOR))
+                return verdict->jump;
+        return verdict->rule;
+}
+
+/* Whether the packet, sent to this address, leaves, and by the rule's doing. */
 static gboolean try(Search *search, const KsPrefix *address)
 {
         KsVerdict verdict;
@@ -162,11 +184,12 @@ static gboolean try(Search *search, const KsPrefix *address)
                 return FALSE;
         search->way.packet.destination = ks_prefix_host(*address);
         verdict = ks_lookup(search->facts->rules, search->facts->routes, &search->way.packet);
-        if (verdict.rule != search->rule || !verdict.leaves ||
+        if (!verdict.leaves || culprit_of(search->facts, &verdict) != search->rule ||
             !ks_audit_is_uplink(search->facts, verdict.route->oif) ||
+            is_blanket(search->facts, search->rule, verdict.route) ||
             !must_stay(search->facts, &search->way.packet, verdict.route))
                 return FALSE;
-        search->way.rule = *verdict.rule;
+        search->way.rule = *search->rule;
         search->way.route = *verdict.route;
         search->way.found = TRUE;
         return TRUE;
@@ -282,8 +305,9 @@ static gboolean try_route(Search *search, const KsRoute *route, GArray *borders)
 
 static gboolean leads_out(const Search *search, const KsRoute *route)
 {
-        return route->table == search->rule->table && route->family == search->rule->family &&
-               route->type == RTN_UNICAST &&
+        /* A goto may lead to any table. */
+        return (!search->rule->table || route->table == search->rule->table) &&
+               route->family == search->rule->family && route->type == RTN_UNICAST &&
                !(search->rule->suppress &&
                  route->destination.length <= search->rule->suppress - 1) &&
                ks_audit_is_uplink(search->facts, route->oif);
@@ -366,16 +390,17 @@ static KsPacket packet_for(const KsAuditFacts *facts, const KsRule *rule, gboole
         if (!g_str_equal(packet.iif, "lo") && !rule->has_uid)
                 packet.uid = 0; /* to the rules, what is forwarded is root's */
         *askable = own && g_str_equal(packet.iif, "lo") && !(rule->oif[0] && !packet.oif_index) &&
-                   (packet.protocol == IPPROTO_TCP || packet.protocol == IPPROTO_UDP);
+                   (packet.protocol == IPPROTO_TCP || packet.protocol == IPPROTO_UDP ||
+                    packet.protocol == IPPROTO_ICMP || packet.protocol == IPPROTO_ICMPV6);
         return packet;
 }
 
 /* Packets that a "not" rule is about: plain ones that differ from what it names in one thing. */
-static guint packets_for_inverted(const KsRule *rule, KsPacket packets[7])
+static guint packets_for_inverted(const KsRule *rule, KsPacket packets[PACKETS_MAX])
 {
         guint count = 0;
 
-        for (guint i = 0; i < 7; i++)
+        for (guint i = 0; i < PACKETS_MAX; i++)
                 packets[i] = plain_packet(rule->family);
         count++;
         packets[count++].mark = ~rule->mark;
@@ -390,7 +415,7 @@ static guint packets_for_inverted(const KsRule *rule, KsPacket packets[7])
 static gboolean search_rule(Search *search, GArray *borders)
 {
         const KsRule *rule = search->rule;
-        KsPacket packets[7];
+        KsPacket packets[PACKETS_MAX];
         guint count = 1;
 
         if (rule->inverted) {
@@ -401,6 +426,11 @@ static gboolean search_rule(Search *search, GArray *borders)
                                            rule->ipproto == IPPROTO_TCP)) {
                         packets[count] = packets[0];
                         packets[count++].dport = 53;
+                }
+                if (!rule->dport_first && !rule->sport_first && !rule->ipproto) {
+                        packets[count] = packets[0];
+                        packets[count++].protocol = rule->family == AF_INET ? IPPROTO_ICMP
+                                                                            : IPPROTO_ICMPV6;
                 }
         }
         for (guint i = 0; i < count; i++) {
@@ -425,7 +455,7 @@ GArray *ks_audit_ways_out(const KsAuditFacts *facts, gboolean foreign_only)
                 Search search = { .facts = facts, .rule = rule, .budget = share };
                 gboolean ahead = ks_audit_is_ahead(rule, facts->settings->priority);
 
-                if (rule->action != FR_ACT_TO_TBL ||
+                if ((rule->action != FR_ACT_TO_TBL && rule->action != FR_ACT_GOTO) ||
                     rule->priority > facts->settings->priority + KS_OFFSET_FLOOR ||
                     (foreign_only && !ahead))
                         continue;
@@ -502,7 +532,7 @@ GArray *ks_audit_samples(const KsAuditFacts *facts)
                 KsVerdict verdict = ks_lookup(facts->rules, facts->routes, &sample->packet);
 
                 if (verdict.rule)
-                        sample->rule = *verdict.rule;
+                        sample->rule = *culprit_of(facts, &verdict);
                 if (verdict.route)
                         sample->route = *verdict.route;
         }

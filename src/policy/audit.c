@@ -128,8 +128,9 @@ static gboolean is_the_routes_doing(const KsAuditFacts *facts, const KsWayOut *w
 static char *describe_packet(const KsPacket *packet)
 {
         g_autofree char *to = ks_prefix_address_to_string(&packet->destination);
+        gboolean icmp = packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
         g_autofree char *protocol = ks_protocol_to_string(packet->protocol);
-        GString *text = g_string_new(protocol);
+        GString *text = g_string_new(icmp ? "icmp" : protocol);
 
         g_string_append_printf(text, " to %s", to);
         if (packet->dport && (packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_TCP))
@@ -171,6 +172,21 @@ static char *describe_culprit(const KsAuditFacts *facts, const KsWayOut *way)
         return g_strdup("What stands in the routing tables");
 }
 
+/* Whether the kernel could take a rule that stands before for the one that is to be deleted. */
+static gboolean has_twin_ahead(const KsAuditFacts *facts, const KsRule *wanted)
+{
+        for (guint i = 0; i < facts->rules->len; i++) {
+                const KsRule *rule = &g_array_index(facts->rules, KsRule, i);
+
+                if (ks_rule_equal(rule, wanted))
+                        return FALSE;
+                if (ks_rule_matches_request(wanted, rule) &&
+                    (!wanted->origin || wanted->origin == rule->origin))
+                        return TRUE;
+        }
+        return FALSE;
+}
+
 static char *describe_remedy(const KsAuditFacts *facts, const KsWayOut *way)
 {
         if (is_the_routes_doing(facts, way)) {
@@ -185,7 +201,11 @@ static char *describe_remedy(const KsAuditFacts *facts, const KsWayOut *way)
         if (way->rule.family && !is_ours(way)) {
                 g_autofree char *command = ks_rule_to_deletion(&way->rule);
 
-                return g_strdup_printf("'%s'", command);
+                return g_strdup_printf("'%s'%s", command,
+                                       has_twin_ahead(facts, &way->rule)
+                                               ? ", until it is gone: what the kernel takes for it "
+                                                 "first comes back behind it"
+                                               : "");
         }
         return g_strdup("'ksctl reload'");
 }
@@ -252,8 +272,10 @@ static void judge_ways(const KsAuditFacts *facts, GArray *ways, GPtrArray *findi
 
                 if (!ks_audit_is_real(facts, way))
                         continue;
-                /* A sample finds what reasoning has found already. */
-                if (!way->found && has_subject(findings, subject))
+                /* A sample finds what reasoning has found already, and one route may be found by
+                 * several rules. */
+                if ((!way->found || is_the_routes_doing(facts, way)) &&
+                    has_subject(findings, subject))
                         continue;
                 ks_audit_add(findings, stopped ? KS_SEVERITY_RISK : KS_SEVERITY_HOLE, subject,
                              ks_audit_describe(facts, way));

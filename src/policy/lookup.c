@@ -81,6 +81,8 @@ static gboolean find_target(GArray *rules, const KsRule *from, guint *index)
 
 KsVerdict ks_lookup(GArray *rules, GArray *routes, const KsPacket *packet)
 {
+        const KsRule *jump = NULL;
+
         for (guint i = 0; i < rules->len; i++) {
                 const KsRule *rule = &g_array_index(rules, KsRule, i);
                 const KsRoute *route;
@@ -88,22 +90,24 @@ KsVerdict ks_lookup(GArray *rules, GArray *routes, const KsPacket *packet)
 
                 if (!ks_rule_matches(rule, packet))
                         continue;
-                if (rule->action == FR_ACT_GOTO && find_target(rules, rule, &target))
+                if (rule->action == FR_ACT_GOTO && find_target(rules, rule, &target)) {
                         i = target - 1; /* counted up again, and compared as well */
+                        jump = jump ? jump : rule;
+                }
                 if (rule->action == FR_ACT_GOTO || rule->action == FR_ACT_NOP)
                         continue;
                 if (rule->action != FR_ACT_TO_TBL)
-                        return (KsVerdict){ .rule = rule };
+                        return (KsVerdict){ .rule = rule, .jump = jump };
                 route = ks_table_lookup(routes, rule->table, packet);
                 if (!route || route->type == RTN_THROW)
                         continue;
                 /* A route that refuses ends the lookup; only one that leads on is suppressed. */
                 if (route->type == RTN_BLACKHOLE || route->type == RTN_UNREACHABLE ||
                     route->type == RTN_PROHIBIT)
-                        return (KsVerdict){ .rule = rule, .route = route };
+                        return (KsVerdict){ .rule = rule, .jump = jump, .route = route };
                 if (rule->suppress && route->destination.length <= rule->suppress - 1)
                         continue;
-                return (KsVerdict){ rule, route, route->type == RTN_UNICAST };
+                return (KsVerdict){ rule, jump, route, route->type == RTN_UNICAST };
         }
         return (KsVerdict){ 0 };
 }

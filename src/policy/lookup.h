@@ -22,6 +22,7 @@ typedef struct KsPacket {
 /* What becomes of a packet. */
 typedef struct KsVerdict {
         const KsRule *rule;   /* that decided; NULL: none did */
+        const KsRule *jump;   /* the first goto on the way there; NULL: none */
         const KsRoute *route; /* that it found; NULL: the rule itself refuses */
         gboolean leaves;      /* by a link, ->route says which */
 } KsVerdict;

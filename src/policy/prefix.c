@@ -58,13 +58,13 @@ KsPrefix ks_prefix_host(KsPrefix prefix)
 
 gboolean ks_prefix_contains(const KsPrefix *outer, const KsPrefix *inner)
 {
-        KsPrefix cut = *inner;
+        KsPrefix cut = *inner, network = ks_prefix_network(*outer);
 
         if (outer->family != inner->family || outer->length > inner->length)
                 return FALSE;
         cut.length = outer->length;
         cut = ks_prefix_network(cut);
-        return memcmp(cut.address, outer->address, sizeof(cut.address)) == 0;
+        return memcmp(cut.address, network.address, sizeof(cut.address)) == 0;
 }
 
 gboolean ks_prefix_is_link_local(const KsPrefix *prefix)

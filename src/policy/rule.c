@@ -115,7 +115,11 @@ static void append_specification(GString *text, const KsRule *rule)
         if (rule->ipproto) {
                 g_autofree char *protocol = ks_protocol_to_string(rule->ipproto);
 
-                g_string_append_printf(text, " ipproto %s", protocol);
+                /* ip takes a number as it is. */
+                g_string_append_printf(text, " ipproto %s",
+                                       g_str_has_prefix(protocol, "protocol ")
+                                               ? protocol + strlen("protocol ")
+                                               : protocol);
         }
         append_ports(text, "sport", rule->sport_first, rule->sport_last);
         append_ports(text, "dport", rule->dport_first, rule->dport_last);
@@ -145,5 +149,8 @@ char *ks_rule_to_deletion(const KsRule *rule)
                                rule->family == AF_INET ? "-4" : "-6", rule->priority);
         if (!rule->unknown && is_one_word(rule->iif) && is_one_word(rule->oif))
                 append_specification(text, rule);
+        /* Ours at the same priority may say all of that, and more. */
+        if (rule->origin)
+                g_string_append_printf(text, " protocol %u", rule->origin);
         return g_string_free(text, FALSE);
 }

@@ -145,7 +145,7 @@ static void test_rule_words_of_all_parts(void)
         rule.mark = 1;
         rule.mark_mask = 1;
         rule.ipproto = 47;
-        assert_rule(&rule, "100: from all fwmark 0x1/0x1 ipproto protocol 47 lookup 83 (IPv4)");
+        assert_rule(&rule, "100: from all fwmark 0x1/0x1 ipproto 47 lookup 83 (IPv4)");
 }
 
 static void assert_route(const KsRoute *route, const char *device, const char *expected)
@@ -200,7 +200,8 @@ static void test_deletion(void)
 {
         KsRule rule = lookup(50, RT_TABLE_MAIN);
 
-        assert_deletion(&rule, "ip -4 rule delete priority 50 from all lookup main");
+        rule.origin = 3;
+        assert_deletion(&rule, "ip -4 rule delete priority 50 from all lookup main protocol 3");
         rule.family = AF_INET6;
         rule.inverted = 1;
         rule.mark = 1;
@@ -209,12 +210,12 @@ static void test_deletion(void)
         g_strlcpy(rule.iif, "lo", sizeof(rule.iif));
         g_strlcpy(rule.oif, "eth0", sizeof(rule.oif));
         assert_deletion(&rule, "ip -6 rule delete priority 50 not from all tos 0x10 "
-                               "fwmark 0x1/0xff iif lo oif eth0 lookup main");
+                               "fwmark 0x1/0xff iif lo oif eth0 lookup main protocol 3");
         g_strlcpy(rule.oif, "a;reboot", sizeof(rule.oif));
-        assert_deletion(&rule, "ip -6 rule delete priority 50");
+        assert_deletion(&rule, "ip -6 rule delete priority 50 protocol 3");
         g_strlcpy(rule.oif, "eth0", sizeof(rule.oif));
         rule.unknown = 1;
-        assert_deletion(&rule, "ip -6 rule delete priority 50");
+        assert_deletion(&rule, "ip -6 rule delete priority 50 protocol 3");
 }
 
 int main(int argc, char **argv)
