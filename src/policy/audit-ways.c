@@ -527,14 +527,16 @@ GArray *ks_audit_samples(const KsAuditFacts *facts)
                     route->type == RTN_UNICAST)
                         add_uplink_samples(facts, samples, route);
         }
-        for (guint i = 0; i < samples->len; i++) {
-                KsWayOut *sample = &g_array_index(samples, KsWayOut, i);
+        for (guint i = samples->len; i > 0; i--) {
+                KsWayOut *sample = &g_array_index(samples, KsWayOut, i - 1);
                 KsVerdict verdict = ks_lookup(facts->rules, facts->routes, &sample->packet);
 
                 if (verdict.rule)
                         sample->rule = *culprit_of(facts, &verdict);
                 if (verdict.route)
                         sample->route = *verdict.route;
+                if (verdict.leaves && is_blanket(facts, &sample->rule, verdict.route))
+                        g_array_remove_index(samples, i - 1);
         }
         return samples;
 }
