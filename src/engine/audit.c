@@ -8,10 +8,10 @@
 #include "common/log.h"
 #include "engine/audit.h"
 #include "engine/engine-private.h"
-#include "kernel/links.h"
 #include "kernel/query.h"
 #include "kernel/sockets.h"
 #include "kernel/sysctl.h"
+#include "policy/host-link.h"
 
 /* Beyond this many, reading all tables at once is cheaper than one by one. */
 #define TABLES_MAX 64
@@ -147,9 +147,10 @@ static gboolean read_rest(KsEngine *engine, KsAuditFacts *facts, GError **error)
 {
         KsRtnl *rtnl = ks_enforcer_rtnl(engine->enforcer);
 
-        facts->links = ks_links_read(rtnl, error);
+        facts->links = ks_enforcer_read_links(engine->enforcer, engine->settings, error);
         if (!facts->links || !read_routes(rtnl, facts, error))
                 return FALSE;
+        facts->host_links = ks_host_links_find(engine->settings, facts->links, NULL);
         facts->forwards = reads_forwarding(facts);
         return TRUE;
 }

@@ -135,16 +135,25 @@ static gboolean read_defaults(KsEnforcer *enforcer, GPtrArray *links, GError **e
         return TRUE;
 }
 
-KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan, GArray *kept,
-                         GError **error)
+GPtrArray *ks_enforcer_read_links(KsEnforcer *enforcer, const KsSettings *settings, GError **error)
 {
         g_autoptr(GPtrArray) links = ks_links_read(enforcer->rtnl, error);
-        g_autoptr(GArray) lan_routes = NULL;
 
         if (!links)
                 return NULL;
         enforcer->needs_defaults = ks_host_links_need_defaults(settings, links);
         if (enforcer->needs_defaults && !read_defaults(enforcer, links, error))
+                return NULL;
+        return g_steal_pointer(&links);
+}
+
+KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan, GArray *kept,
+                         GError **error)
+{
+        g_autoptr(GPtrArray) links = ks_enforcer_read_links(enforcer, settings, error);
+        g_autoptr(GArray) lan_routes = NULL;
+
+        if (!links)
                 return NULL;
         if (lan == KS_LAN_MODE_ALL) {
                 lan_routes = read_lan_routes(enforcer, settings, links, error);

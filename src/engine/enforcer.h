@@ -30,6 +30,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsEnforcer, ks_enforcer_free)
 guint32 ks_enforcer_port(const KsEnforcer *enforcer);
 
 /**
+ * ks_enforcer_read_links() - all links; where it counts, with what main's default routes go over
+ * @settings: for HostInterfaces=
+ * @error: KS_ERROR_KERNEL
+ *
+ * Returns: an array of KsLink*, or NULL.
+ */
+GPtrArray *ks_enforcer_read_links(KsEnforcer *enforcer, const KsSettings *settings, GError **error);
+
+/**
  * ks_enforcer_plan() - read links (and main's routes where they count), and plan
  * @kept: see ks_plan_new()
  * @error: KS_ERROR_KERNEL

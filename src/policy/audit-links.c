@@ -128,18 +128,19 @@ static void judge_bridge(const KsAuditFacts *facts, const KsLink *bridge, GPtrAr
                                      word, named->str, first));
 }
 
-/* The guard lets everything out by these. */
-static void judge_host_interface(const KsAuditFacts *facts, const char *name, GPtrArray *findings)
+/* The guard lets everything out by these. One with a default route over it is none of them. */
+static void judge_host_link(const KsAuditFacts *facts, const KsLink *link, GPtrArray *findings)
 {
-        const KsLink *link = ks_links_find(facts->links, name);
+        g_autofree char *word = ks_audit_link_word(facts, link->index);
 
-        if (link && ks_audit_leads_outside(facts, link))
-                ks_audit_add(findings, KS_SEVERITY_HOLE, name,
-                             g_strdup_printf("HostInterfaces= names %s, which leads outside: "
-                                             "programs that bind to it get out. Take it out of "
-                                             "HostInterfaces= in killswitch.conf, then 'ksctl "
-                                             "reload'",
-                                             name));
+        if (!ks_audit_leads_outside(facts, link))
+                return;
+        ks_audit_add(findings, KS_SEVERITY_HOLE, link->name,
+                     g_strdup_printf("%s counts as a link to this host's own guests "
+                                     "(HostInterfaces=), but leads outside: programs that bind to "
+                                     "it get out. Take it out of HostInterfaces= in "
+                                     "killswitch.conf, then 'ksctl reload'",
+                                     word));
 }
 
 static void judge_filters(const KsAuditFacts *facts, GPtrArray *findings)
@@ -164,10 +165,8 @@ static void judge_filters(const KsAuditFacts *facts, GPtrArray *findings)
 
 void ks_audit_judge_links(const KsAuditFacts *facts, GPtrArray *findings)
 {
-        GPtrArray *host = facts->settings->host_interfaces;
-
-        for (guint i = 0; i < host->len; i++)
-                judge_host_interface(facts, g_ptr_array_index(host, i), findings);
+        for (guint i = 0; i < facts->host_links->len; i++)
+                judge_host_link(facts, g_ptr_array_index(facts->host_links, i), findings);
         for (guint i = 0; i < facts->links->len; i++) {
                 const KsLink *link = g_ptr_array_index(facts->links, i);
 

@@ -47,6 +47,8 @@ void ks_audit_facts_free(KsAuditFacts *facts)
         g_array_unref(facts->routes);
         g_array_unref(facts->sockets);
         g_array_unref(facts->filters);
+        if (facts->host_links)
+                g_ptr_array_unref(facts->host_links);
         if (facts->links)
                 g_ptr_array_unref(facts->links);
         g_free(facts->steering_problem);
@@ -97,16 +99,12 @@ gboolean ks_audit_is_vpn(const KsAuditFacts *facts, const KsLink *link)
 gboolean ks_audit_is_uplink(const KsAuditFacts *facts, int index)
 {
         const KsLink *link = ks_audit_link(facts, index);
-        GPtrArray *host = facts->settings->host_interfaces;
 
         if (!link)
                 return TRUE;
         if (link->type == ARPHRD_LOOPBACK || g_str_equal(link->kind, "dummy"))
                 return FALSE;
-        for (guint i = 0; i < host->len; i++)
-                if (g_str_equal(g_ptr_array_index(host, i), link->name))
-                        return FALSE;
-        return !ks_audit_is_vpn(facts, link);
+        return !ks_audit_is_vpn(facts, link) && !g_ptr_array_find(facts->host_links, link, NULL);
 }
 
 /* Ways out */

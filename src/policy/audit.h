@@ -45,14 +45,15 @@ typedef struct KsReverseFilter {
 typedef struct KsAuditFacts {
         const KsSettings *settings;
         KsLan lan;
-        const KsPlan *plan;        /* that is in force, or would be */
-        const char *off;           /* why it is not in force: a sentence; NULL: it is */
-        GArray *rules;             /* of KsRule: all of both families, in the kernel's order */
-        GArray *routes;            /* of KsRoute: of every table that a rule looks up */
-        GPtrArray *links;          /* of KsLink* */
-        GArray *sockets;           /* of KsSocket */
-        GArray *filters;           /* of KsReverseFilter */
-        gboolean guard;            /* in place, and as it was put there */
+        const KsPlan *plan;    /* that is in force, or would be */
+        const char *off;       /* why it is not in force: a sentence; NULL: it is */
+        GArray *rules;         /* of KsRule: all of both families, in the kernel's order */
+        GArray *routes;        /* of KsRoute: of every table that a rule looks up */
+        GPtrArray *links;      /* of KsLink* */
+        GPtrArray *host_links; /* of KsLink*, of ->links: that lead to this host's guests only */
+        GArray *sockets;       /* of KsSocket */
+        GArray *filters;       /* of KsReverseFilter */
+        gboolean guard;        /* in place, and as it was put there */
         const char *guard_problem; /* why not; may be NULL */
         char *steering_problem;    /* rules and routes of ours differ from the plan; in words */
         gboolean forwards;         /* packets of others, at least by one link */

@@ -6,6 +6,7 @@
 
 #include "common/names.h"
 #include "policy/audit.h"
+#include "policy/host-link.h"
 #include "tests/unit/host.h"
 
 enum { UPLINK = 2, VPN = 9, TAP = 20, BRIDGE = 21 };
@@ -55,6 +56,7 @@ static void engage(Audited *audited)
         facts->lan = facts->settings->lan;
         facts->plan = audited->plan;
         facts->links = g_ptr_array_ref(audited->host->links);
+        facts->host_links = ks_host_links_find(facts->settings, facts->links, NULL);
         facts->guard = TRUE;
         add_kernel_rule(facts->rules, AF_INET, 0, RT_TABLE_LOCAL);
         add_kernel_rule(facts->rules, AF_INET6, 0, RT_TABLE_LOCAL);
