@@ -200,7 +200,7 @@ gboolean ks_rtnl_dump_rules(KsRtnl *rtnl, GArray *rules, GError **error)
 
 gboolean ks_rtnl_dump_all_rules(KsRtnl *rtnl, GArray *rules, GError **error)
 {
-        Dump dump = { rules, 0, 0 };
+        Dump dump = { rules, 0, 0, take_rule };
 
         return dump_both(rtnl, RTM_GETRULE, &dump, error);
 }
