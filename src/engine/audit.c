@@ -178,6 +178,14 @@ static gboolean wants_sockets(const KsPlan *plan)
         return FALSE;
 }
 
+static gboolean read_sockets(KsAuditFacts *facts, GError **error)
+{
+        g_autoptr(KsSockets) sockets = ks_sockets_new(error);
+
+        return sockets &&
+               ks_sockets_find(sockets, KS_SOCKETS_SENDING, NULL, NULL, facts->sockets, error);
+}
+
 GPtrArray *ks_engine_audit(KsEngine *engine, GError **error)
 {
         g_autoptr(KsAuditFacts) facts = NULL;
@@ -196,7 +204,7 @@ GPtrArray *ks_engine_audit(KsEngine *engine, GError **error)
                 return NULL;
         facts->off = why_off(engine);
         if (!read_rest(engine, facts, error) ||
-            (wants_sockets(plan) && !ks_sockets_read(facts->sockets, error)))
+            (wants_sockets(plan) && !read_sockets(facts, error)))
                 return NULL;
         read_filters(facts);
         if (facts->off)

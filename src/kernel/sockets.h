@@ -3,14 +3,53 @@
 
 #include <glib.h>
 
-#include "policy/audit.h"
+#include "policy/socket.h"
+
+/* The sockets of this network namespace, by sock_diag(7). */
+typedef struct KsSockets KsSockets;
 
 /**
- * ks_sockets_read() - the UDP and TCP sockets of this network namespace (sock_diag(7))
- * @sockets: of KsSocket, appended to
+ * ks_sockets_new() - open the request socket
+ * @error: KS_ERROR_KERNEL
+ */
+KsSockets *ks_sockets_new(GError **error);
+void ks_sockets_free(KsSockets *sockets);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsSockets, ks_sockets_free)
+
+typedef gboolean (*KsSocketFilter)(const KsSocket *socket, gconstpointer userdata);
+
+typedef enum KsSocketScope {
+        KS_SOCKETS_CONNECTED, /* those with another end */
+        KS_SOCKETS_SENDING,   /* and UDP ones without, which may send to anybody */
+} KsSocketScope;
+
+/**
+ * ks_sockets_find() - sockets that a filter wants: TCP, UDP and UDP-Lite
+ * @scope: which of them; TCP ones that wait for a caller (LISTEN), and what no program holds
+ *   open, are left out in any case
+ * @wants: asked about each of them, IPv4 and IPv6; NULL: all
+ * @userdata: for @wants
+ * @found: of KsSocket, appended to
  * @error: KS_ERROR_KERNEL
  *
- * Those that packets may come from: no listening ones, and none that are over. Marks
- * are told to those with CAP_NET_ADMIN only.
+ * Marks are told to CAP_NET_ADMIN only; without it nothing has a mark.
  */
-gboolean ks_sockets_read(GArray *sockets, GError **error);
+gboolean ks_sockets_find(KsSockets *sockets, KsSocketScope scope, KsSocketFilter wants,
+                         gconstpointer userdata, GArray *found, GError **error);
+
+typedef enum KsDestroyed {
+        KS_DESTROYED,
+        KS_DESTROY_GONE,        /* it had gone, or became another one, meanwhile */
+        KS_DESTROY_UNSUPPORTED, /* a kernel without CONFIG_INET_DIAG_DESTROY */
+        KS_DESTROY_FAILED,
+} KsDestroyed;
+
+/**
+ * ks_sockets_destroy() - end one socket from outside
+ * @error: with KS_DESTROY_FAILED, KS_ERROR_KERNEL
+ *
+ * Its program sees ECONNABORTED at once, waiting in recv() too (tcp_abort(), udp_abort()). The
+ * kernel sends a reset to the other end of a TCP connection, as a packet of this socket: the guard
+ * judges it like any other. Needs CAP_NET_ADMIN.
+ */
+KsDestroyed ks_sockets_destroy(KsSockets *sockets, const KsSocket *socket, GError **error);

@@ -185,10 +185,10 @@ static gboolean fits_socket(const KsSelector *selector, const KsSocket *socket)
         return selector->protocol == socket->protocol &&
                (!selector->has_mark || selector->mark == socket->mark) &&
                (!selector->has_uid || selector->uid == socket->uid) &&
-               (!selector->source_first || (socket->sport >= selector->source_first &&
-                                            socket->sport <= selector->source_last)) &&
-               (!selector->remote_port || !socket->dport ||
-                selector->remote_port == socket->dport) &&
+               (!selector->source_first || (socket->source_port >= selector->source_first &&
+                                            socket->source_port <= selector->source_last)) &&
+               (!selector->remote_port || !socket->remote_port ||
+                selector->remote_port == socket->remote_port) &&
                (!ks_prefix_is_set(&selector->remote) || !ks_prefix_is_set(&socket->remote) ||
                 ks_prefix_contains(&selector->remote, &socket->remote));
 }
@@ -197,7 +197,7 @@ static gboolean fits_socket(const KsSelector *selector, const KsSocket *socket)
 static gboolean fits_wireguard(const KsSelector *selector, const KsWireguard *wireguard)
 {
         const KsSocket socket = { .protocol = IPPROTO_UDP,
-                                  .sport = wireguard->listen_port,
+                                  .source_port = wireguard->listen_port,
                                   .mark = wireguard->mark };
 
         return fits_socket(selector, &socket);

@@ -5,6 +5,7 @@
 
 #include "policy/lookup.h"
 #include "policy/plan.h"
+#include "policy/socket.h"
 
 /* Is the kill switch sound? Values in, findings out. */
 
@@ -24,15 +25,6 @@ typedef struct KsFinding {
 } KsFinding;
 
 void ks_finding_free(KsFinding *finding);
-
-/* A socket that packets of a VPN could come from. */
-typedef struct KsSocket {
-        uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-        uint16_t sport;   /* host byte order */
-        uint16_t dport;   /* 0: not connected */
-        uint32_t uid, mark;
-        KsPrefix remote; /* AF_UNSPEC: not connected */
-} KsSocket;
 
 /* What decides whether answers get in by a link. */
 typedef struct KsReverseFilter {

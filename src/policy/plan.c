@@ -39,6 +39,11 @@ void ks_plan_free(KsPlan *plan)
         g_array_unref(plan->routes);
         ks_guard_free(plan->guard);
         g_array_unref(plan->claims);
+        g_array_unref(plan->reach.own);
+        g_array_unref(plan->reach.outside);
+        g_array_unref(plan->reach.guests);
+        g_array_unref(plan->reach.guest_links);
+        g_array_unref(plan->reach.lan);
         g_ptr_array_unref(plan->vpns);
         g_ptr_array_unref(plan->problems);
         g_free(plan);
@@ -160,19 +165,24 @@ static void plan_guard_claims(Planner *planner)
                                     &g_array_index(planner->plan->claims, KsPrefix, i));
 }
 
-static void plan_guard_lan(Planner *planner)
+static void add_lan(Planner *planner, const KsPrefix *prefix)
 {
-        KsGuard *guard = planner->plan->guard;
+        ks_guard_add_prefix(planner->plan->guard, KS_SET_LAN4, KS_SET_LAN6, prefix);
+        g_array_append_val(planner->plan->reach.lan, *prefix);
+}
 
+static void plan_lan(Planner *planner)
+{
         if (planner->lan == KS_LAN_MODE_NONE)
                 return;
         for (guint f = 0; f < G_N_ELEMENTS(families); f++) {
                 guint count;
                 const char *const *ranges = ks_private_ranges(families[f], &count);
+                KsPrefix prefix;
 
                 for (guint i = 0; i < count; i++)
-                        ks_guard_add(guard, families[f] == AF_INET ? KS_SET_LAN4 : KS_SET_LAN6,
-                                     "%s", ranges[i]);
+                        if (ks_prefix_parse(ranges[i], &prefix, NULL))
+                                add_lan(planner, &prefix);
         }
         if (planner->lan != KS_LAN_MODE_ALL || !planner->lan_routes)
                 return;
@@ -181,7 +191,7 @@ static void plan_guard_lan(Planner *planner)
 
                 /* What steering suppresses is no LAN to the guard either. */
                 if (prefix->length > KS_LAN_SUPPRESS)
-                        ks_guard_add_prefix(guard, KS_SET_LAN4, KS_SET_LAN6, prefix);
+                        add_lan(planner, prefix);
         }
 }
 
@@ -307,6 +317,54 @@ static void plan_vpns(Planner *planner)
         }
 }
 
+static gboolean is_vpn_link(const Planner *planner, const KsLink *link)
+{
+        GPtrArray *vpns = planner->plan->vpns;
+
+        for (guint i = 0; i < vpns->len; i++)
+                if (ks_vpn_link_matches(((KsPlanVpn *)g_ptr_array_index(vpns, i))->vpn, link))
+                        return TRUE;
+        return FALSE;
+}
+
+static void plan_addresses(Planner *planner)
+{
+        KsReach *reach = &planner->plan->reach;
+
+        for (guint i = 0; i < planner->links->len; i++) {
+                const KsLink *link = g_ptr_array_index(planner->links, i);
+                gboolean is_vpn = is_vpn_link(planner, link);
+
+                for (guint j = 0; j < link->addresses->len; j++) {
+                        const KsPrefix *local = &g_array_index(link->addresses, KsAddress, j).local;
+
+                        g_array_append_val(reach->own, *local);
+                        if (!is_vpn)
+                                g_array_append_val(reach->outside, *local);
+                }
+        }
+}
+
+static void plan_guests(Planner *planner)
+{
+        KsReach *reach = &planner->plan->reach;
+
+        for (guint i = 0; i < planner->host_links->len; i++) {
+                const KsLink *link = g_ptr_array_index(planner->host_links, i);
+
+                ks_guard_add(planner->plan->guard, KS_SET_HOST, "%d", link->index);
+                g_array_append_val(reach->guest_links, link->index);
+                for (guint j = 0; j < link->addresses->len; j++) {
+                        const KsAddress *address = &g_array_index(link->addresses, KsAddress, j);
+
+                        /* Link-local networks are everywhere; there the link counts. */
+                        if (address->network.length > 0 &&
+                            !ks_prefix_is_link_local(&address->network))
+                                g_array_append_val(reach->guests, address->network);
+                }
+        }
+}
+
 KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GArray *lan_routes,
                     GArray *kept)
 {
@@ -319,6 +377,14 @@ KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GAr
         plan->vpns = g_ptr_array_new_with_free_func((GDestroyNotify)plan_vpn_free);
         plan->problems = g_ptr_array_new_with_free_func(g_free);
         plan->guard = ks_guard_new(settings, lan);
+        plan->reach = (KsReach){
+                .own = g_array_new(FALSE, TRUE, sizeof(KsPrefix)),
+                .outside = g_array_new(FALSE, TRUE, sizeof(KsPrefix)),
+                .guests = g_array_new(FALSE, TRUE, sizeof(KsPrefix)),
+                .guest_links = g_array_new(FALSE, TRUE, sizeof(int)),
+                .lan = g_array_new(FALSE, TRUE, sizeof(KsPrefix)),
+                .lan_dns = settings->lan_dns,
+        };
 
         planner.host_links = ks_host_links_find(settings, links, plan->problems);
         plan_blocking_defaults(&planner);
@@ -327,12 +393,9 @@ KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GAr
         for (guint i = 0; i < G_N_ELEMENTS(families); i++)
                 ks_planner_add_rules(&planner, families[i]);
         plan_guard_claims(&planner);
-        plan_guard_lan(&planner);
-        for (guint i = 0; i < planner.host_links->len; i++) {
-                const KsLink *link = g_ptr_array_index(planner.host_links, i);
-
-                ks_guard_add(plan->guard, KS_SET_HOST, "%d", link->index);
-        }
+        plan_lan(&planner);
+        plan_guests(&planner);
+        plan_addresses(&planner);
         if (settings->egress_guard)
                 ks_planner_add_uplinks(&planner);
         g_ptr_array_unref(planner.host_links);

@@ -40,6 +40,16 @@ typedef struct KsPlanVpn {
         char *transport;      /* its selectors in words */
 } KsPlanVpn;
 
+/* Which addresses are what, for those who judge single sockets. */
+typedef struct KsReach {
+        GArray *own;         /* of KsPrefix: all addresses of this host */
+        GArray *outside;     /* of KsPrefix: those that are not a VPN's */
+        GArray *guests;      /* of KsPrefix: networks of this host's guests */
+        GArray *guest_links; /* of int: links that lead to them */
+        GArray *lan;         /* of KsPrefix: what may be reached directly */
+        gboolean lan_dns;    /* DNS included */
+} KsReach;
+
 /* The complete wanted kernel state while engaged. */
 typedef struct KsPlan {
         GArray *rules;  /* of KsRule, from exemption to floor */
@@ -48,6 +58,7 @@ typedef struct KsPlan {
         GPtrArray *vpns;     /* of KsPlanVpn* */
         GPtrArray *problems; /* of char*: sentences for the administrator */
         GArray *claims;      /* of KsPrefix: networks of VPNs that a LAN could claim */
+        KsReach reach;
         gboolean protecting; /* a VPN that carries all traffic is up */
 } KsPlan;
 

@@ -138,17 +138,20 @@ static void test_rules_of_others(void)
 static gboolean has_socket(uint8_t protocol, uint16_t sport, uint32_t mark, const char *remote)
 {
         g_autoptr(GArray) sockets = g_array_new(FALSE, TRUE, sizeof(KsSocket));
+        g_autoptr(KsSockets) reader = NULL;
         g_autoptr(GError) error = NULL;
         KsPrefix to = remote ? prefix(remote) : (KsPrefix){ 0 };
 
-        g_assert_true(ks_sockets_read(sockets, &error));
+        reader = ks_sockets_new(&error);
+        g_assert_no_error(error);
+        g_assert_true(ks_sockets_find(reader, KS_SOCKETS_SENDING, NULL, NULL, sockets, &error));
         g_assert_no_error(error);
         for (guint i = 0; i < sockets->len; i++) {
                 const KsSocket *one = &g_array_index(sockets, KsSocket, i);
 
-                if (one->protocol == protocol && one->sport == sport && one->mark == mark &&
+                if (one->protocol == protocol && one->source_port == sport && one->mark == mark &&
                     one->uid == 0 && ks_prefix_equal(&one->remote, &to) &&
-                    (remote != NULL) == (one->dport != 0))
+                    (remote != NULL) == (one->remote_port != 0))
                         return TRUE;
         }
         return FALSE;

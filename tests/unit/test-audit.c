@@ -68,8 +68,9 @@ static void engage(Audited *audited)
         add_route(facts, RT_TABLE_MAIN, "::/0", UPLINK)->gateway = prefix("fe80::1");
         add_route(facts, RT_TABLE_MAIN, "192.168.1.0/24", UPLINK);
         add_route(facts, RT_TABLE_MAIN, "2001:db8:77::/64", UPLINK);
-        g_array_append_val(facts->sockets,
-                           ((KsSocket){ .protocol = IPPROTO_UDP, .sport = 51820, .mark = 1 }));
+        g_array_append_val(
+                facts->sockets,
+                ((KsSocket){ .protocol = IPPROTO_UDP, .source_port = 51820, .mark = 1 }));
 }
 
 static void set_up(Audited *audited, gconstpointer data)
@@ -506,7 +507,7 @@ static void test_sockets(Audited *audited, gconstpointer data)
         engage(audited);
         assert_findings(audited->facts, TRUE, "");
         the_socket(audited)->remote = prefix("198.51.100.11");
-        the_socket(audited)->dport = 443;
+        the_socket(audited)->remote_port = 443;
         assert_findings(audited->facts, TRUE, "note office\n");
         /* What has no ports has no sockets to look at. */
         selector->protocol = IPPROTO_ESP;
