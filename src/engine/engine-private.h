@@ -14,7 +14,8 @@ struct KsEngine {
         KsMonitor *monitor; /* NULL unless watching */
         KsSettings *settings;
         KsIntent intent;
-        KsPlan *idle_plan; /* while the kernel holds none: for those who ask */
+        KsPlan *idle_plan;  /* while the kernel holds none: for those who ask */
+        gboolean reset_due; /* the plan got stricter: connections may be stranded by it */
         KsState state;
         guint64 since;
         /* What is wrong; each NULL when it isn't. */

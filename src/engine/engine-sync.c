@@ -8,6 +8,7 @@
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine-private.h"
+#include "engine/reset.h"
 
 /* Links may come and go while the plan is carried out; then it is made anew. */
 #define PLAN_TRIES 5
@@ -129,6 +130,17 @@ void ks_engine_plan_idle(KsEngine *engine)
         engine->idle_plan = ks_engine_plan(engine, NULL);
 }
 
+/* Once, when the kernel holds a plan that may have left some behind; links that come and go
+ * don't: what a VPN carried waits for it. */
+static void reset_connections(KsEngine *engine)
+{
+        const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
+
+        if (engine->reset_due && plan && engine->settings->reset_connections)
+                ks_reset_stranded(plan);
+        engine->reset_due = FALSE;
+}
+
 gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GError **error)
 {
         g_autoptr(GError) local = NULL;
@@ -151,6 +163,7 @@ gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GEr
         ks_engine_check_shadows(engine, TRUE);
         if (fine) {
                 ks_engine_cancel_retry(engine);
+                reset_connections(engine);
         } else {
                 engine->kernel_problem = g_strdup(local->message);
                 ks_log(LOG_ERR, "%s", local->message);
@@ -240,6 +253,7 @@ gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
 
         load_settings(engine);
         load_intent(engine);
+        engine->reset_due = TRUE;
         if (watch && !ks_engine_watch(engine, error))
                 return FALSE;
         if (engine->intent.mode != KS_MODE_STEADY &&

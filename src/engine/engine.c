@@ -155,6 +155,7 @@ static gboolean transition(KsEngine *engine, KsIntent next, const char *reason, 
                 ks_intent_add_networks(&next, engine->idle_plan->claims);
         if (!save(engine, &next, error))
                 return FALSE;
+        engine->reset_due = !was_up || next.has_lan != was.has_lan || next.lan != was.lan;
         engine->intent = next;
         if (!ks_engine_sync(engine, KS_CHANGE_LINKS | KS_CHANGE_RULES, reason, error)) {
                 put_back(engine, &was);
@@ -228,6 +229,7 @@ static gboolean reload(KsEngine *engine, GError **error)
                 return FALSE;
         }
         engine->settings = fresh;
+        engine->reset_due = TRUE;
         engine->intent.n_networks = 0;
         forget_lan(engine);
         if (!ks_intent_is_up(&engine->intent)) {
@@ -301,6 +303,7 @@ void ks_engine_deadline(KsEngine *engine)
                 engine->storage_problem = g_strdup(local->message);
                 ks_log(LOG_ERR, "%s", local->message);
         }
+        engine->reset_due = TRUE;
         engine->intent = next;
         ks_engine_sync(engine, KS_CHANGE_LOST, reason, NULL);
         ks_engine_arm_deadline(engine);

@@ -259,6 +259,12 @@ static gboolean take_auto_wireguard(KsSettingsReader *reader, const char *key, c
         return parse_boolean(reader, key, value, &reader->settings->auto_wireguard, error);
 }
 
+static gboolean take_reset_connections(KsSettingsReader *reader, const char *key, const char *value,
+                                       GError **error)
+{
+        return parse_boolean(reader, key, value, &reader->settings->reset_connections, error);
+}
+
 static gboolean take_host_interfaces(KsSettingsReader *reader, const char *key, const char *value,
                                      GError **error)
 {
@@ -499,6 +505,7 @@ static const Key keys[] = {
         { "EgressGuard", FALSE, FALSE, take_egress_guard },
         { "AutoWireGuard", FALSE, FALSE, take_auto_wireguard },
         { "HostInterfaces", FALSE, TRUE, take_host_interfaces },
+        { "ResetConnections", FALSE, FALSE, take_reset_connections },
         { "Interface", TRUE, FALSE, take_interface },
         { "Kind", TRUE, FALSE, take_kind },
         { "Mark", TRUE, FALSE, take_mark },

@@ -15,6 +15,7 @@ KsSettings *ks_settings_new(void)
         settings->guard_required = TRUE;
         settings->auto_wireguard = TRUE;
         settings->host_auto = TRUE;
+        settings->reset_connections = TRUE;
         settings->host_interfaces = g_ptr_array_new_with_free_func(g_free);
         settings->vpns = g_ptr_array_new_with_free_func((GDestroyNotify)ks_vpn_free);
         return settings;

@@ -28,6 +28,7 @@ typedef struct KsSettings {
         gboolean guard_required;
         gboolean egress_guard;
         gboolean auto_wireguard;
+        gboolean reset_connections; /* those from before that have no way on */
         gboolean host_auto;         /* bridges that nothing leads out of are found by themselves */
         GPtrArray *host_interfaces; /* of char*: links that lead to nobody but this host's guests */
         GPtrArray *vpns;            /* of KsVpn* */

@@ -51,6 +51,8 @@ char *settings_text(const KsSettings *settings)
                                ks_block_with_to_string(settings->block_with),
                                settings->guard_required ? "require" : "optional",
                                yes_no(settings->auto_wireguard));
+        if (!settings->reset_connections)
+                g_string_append(text, " no-reset");
         if (settings->host_auto)
                 g_string_append(text, " auto");
         for (guint i = 0; i < settings->host_interfaces->len; i++)

@@ -89,6 +89,8 @@ static void test_general_good(void)
                 { "Guard=optional", GENERAL("83", "100", "private", "no", "unreachable", "optional",
                                             "yes", " auto") },
                 { "HostInterfaces=auto", DEFAULTS },
+                { "ResetConnections=yes", DEFAULTS },
+                { "ResetConnections=no", WITH_HOST(" no-reset auto") },
                 { "HostInterfaces=", WITH_HOST("") },
                 { "HostInterfaces=none", WITH_HOST("") },
                 { "HostInterfaces=auto;lxcbr0", WITH_HOST(" auto lxcbr0") },
@@ -130,7 +132,13 @@ static void test_egress_guard(void)
 
 static void test_booleans(void)
 {
-        static const char *const keys[] = { "LanDns", "AutoWireGuard" };
+        static const char *const keys[] = { "LanDns", "AutoWireGuard", "ResetConnections" };
+        /* Each key away from its default. */
+        static const char *const when[] = {
+                GENERAL("83", "100", "private", "yes", "unreachable", "require", "yes", " auto"),
+                GENERAL("83", "100", "private", "no", "unreachable", "require", "no", " auto"),
+                WITH_HOST(" no-reset auto"),
+        };
         static const char *const yes[] = { "yes", "true", "on", "1" };
         static const char *const no[] = { "no", "false", "off", "0" };
         static const char *const neither[] = { "", "maybe", "y", "2", "yes no", "-1", "'yes'" };
@@ -140,12 +148,8 @@ static void test_booleans(void)
                         g_autofree char *on = g_strdup_printf(K "%s=%s", keys[k], yes[i]);
                         g_autofree char *off = g_strdup_printf(K "%s=%s", keys[k], no[i]);
 
-                        assert_good(on, k == 0 ? GENERAL("83", "100", "private", "yes",
-                                                         "unreachable", "require", "yes", " auto")
-                                               : DEFAULTS);
-                        assert_good(off, k == 1 ? GENERAL("83", "100", "private", "no",
-                                                          "unreachable", "require", "no", " auto")
-                                                : DEFAULTS);
+                        assert_good(on, k == 0 ? when[0] : DEFAULTS);
+                        assert_good(off, k == 0 ? DEFAULTS : when[k]);
                 }
         for (guint k = 0; k < G_N_ELEMENTS(keys); k++)
                 for (guint i = 0; i < G_N_ELEMENTS(neither); i++) {
@@ -405,11 +409,11 @@ static void test_shape(void)
                 { K "Tabel=83",
                   "f:2: Tabel: there is no such key in [Killswitch]; there are Table, "
                   "Priority, Lan, LanDns, BlockWith, Guard, EgressGuard, AutoWireGuard, "
-                  "HostInterfaces" },
+                  "HostInterfaces, ResetConnections" },
                 { K "table=83",
                   "f:2: table: there is no such key in [Killswitch]; there are Table, "
                   "Priority, Lan, LanDns, BlockWith, Guard, EgressGuard, AutoWireGuard, "
-                  "HostInterfaces" },
+                  "HostInterfaces, ResetConnections" },
                 { V "Lan=none", "f:3: Lan: there is no such key in a [VPN] section; there "
                                 "are " VPN_KEYS },
                 { V "Endpiont=192.0.2.1:1", "f:3: Endpiont: there is no such key in a [VPN] "

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who may do what, as polkit decides by real login sessions; and the real units under a real systemd."""
+import errno
 import json
+import socket
 import sys
 
 import guest
@@ -100,6 +102,24 @@ def releasing_while_off_asks_nobody():
     for session in sessions.values():
         assert error_of(session, "Release") is None
     assert not engaged() and kernel_has() == (False, False)
+
+
+@check
+def the_sandbox_lets_it_end_connections():
+    out("ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; "
+        "ip address add 198.51.100.2/24 dev up0; ip route add 203.0.113.0/24 dev up0")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(30)
+        sock.connect(("203.0.113.9", 7))
+        call("Engage")
+        try:
+            sock.recv(1)
+        except OSError as error:
+            assert error.errno == errno.ECONNABORTED, error
+        else:
+            raise AssertionError("the connection goes on")
+    call("Release")
+    out("ip link delete up0")
 
 
 @check
