@@ -344,7 +344,8 @@ void ks_message_route_links(struct nlmsghdr *header, GArray *links)
                 return;
         hop = nla_data(attributes[RTA_MULTIPATH]);
         remaining = nla_len(attributes[RTA_MULTIPATH]);
-        while (RTNH_OK(hop, remaining)) {
+        /* RTNH_OK() looks at the length before it asks whether there is one. */
+        while (remaining >= (int)sizeof(*hop) && RTNH_OK(hop, remaining)) {
                 append_link(links, hop->rtnh_ifindex);
                 remaining -= RTNH_ALIGN(hop->rtnh_len);
                 hop = RTNH_NEXT(hop);
