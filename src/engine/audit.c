@@ -211,6 +211,9 @@ GPtrArray *ks_engine_audit(KsEngine *engine, GError **error)
                 imagine_engaged(facts);
         else
                 facts->steering_problem = ks_enforcer_difference(engine->enforcer, plan);
+        facts->egress = ks_guard_has_egress(plan->guard) &&
+                        (facts->off ||
+                         (facts->guard && !ks_enforcer_egress_problem(engine->enforcer)));
         ways = ks_audit_ways_out(facts, FALSE);
         if (!facts->off) {
                 samples = ks_audit_samples(facts);

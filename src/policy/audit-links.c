@@ -76,12 +76,13 @@ static void judge_parasite(const KsAuditFacts *facts, const KsLink *link, GPtrAr
         if (!below || !is_way_outside(facts, below))
                 return;
         below_word = ks_audit_link_word(facts, below->index);
-        ks_audit_add(findings, KS_SEVERITY_RISK, link->name,
-                     g_strdup_printf("The %s link %s stands on %s, which leads outside. What a "
-                                     "container or virtual machine sends by it passes by both "
-                                     "layers. If it is not meant to be: 'ip link delete %s'; for "
-                                     "guests use a bridge of their own and HostInterfaces=",
-                                     link->kind, word, below_word, word));
+        ks_audit_add(
+                findings, KS_SEVERITY_RISK, link->name,
+                g_strdup_printf("The %s link %s stands on %s, which leads outside. What a "
+                                "container or virtual machine sends by it passes by both "
+                                "layers. 'EgressGuard=yes' stops it; or 'ip link delete %s'; for "
+                                "guests use a bridge of their own and HostInterfaces=",
+                                link->kind, word, below_word, word));
 }
 
 /* Whether a port belongs to a guest: by its kind, and no route says that it is the way outside. */
@@ -122,7 +123,8 @@ static void judge_bridge(const KsAuditFacts *facts, const KsLink *bridge, GPtrAr
         ks_audit_add(findings, KS_SEVERITY_RISK, bridge->name,
                      g_strdup_printf("The bridge %s leads outside and has ports that look like "
                                      "guests': %s. What virtual machines or containers send by "
-                                     "them passes by both layers. Give them a bridge of their own "
+                                     "them passes by both layers. 'EgressGuard=yes' stops it; or "
+                                     "give them a bridge of their own "
                                      "and HostInterfaces=, or take them off: 'ip link set %s "
                                      "nomaster'",
                                      word, named->str, first));
@@ -170,6 +172,9 @@ void ks_audit_judge_links(const KsAuditFacts *facts, GPtrArray *findings)
         for (guint i = 0; i < facts->links->len; i++) {
                 const KsLink *link = g_ptr_array_index(facts->links, i);
 
+                /* What can't be filtered there is a problem of the plan already. */
+                if (facts->egress)
+                        continue;
                 if (is_one_of(link->kind, parasites))
                         judge_parasite(facts, link, findings);
                 else if (g_str_equal(link->kind, "bridge"))

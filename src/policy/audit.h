@@ -45,6 +45,7 @@ typedef struct KsAuditFacts {
         GPtrArray *host_links; /* of KsLink*, of ->links: that lead to this host's guests only */
         GArray *sockets;       /* of KsSocket */
         GArray *filters;       /* of KsReverseFilter */
+        gboolean egress;       /* EgressGuard= filters the uplinks behind the IP layer */
         gboolean guard;        /* in place, and as it was put there */
         const char *guard_problem; /* why not; may be NULL */
         char *steering_problem;    /* rules and routes of ours differ from the plan; in words */

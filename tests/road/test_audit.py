@@ -355,6 +355,11 @@ def test_a_macvlan_on_the_uplink(ground, root):
     finding, = audit[1]
     assert (audit[0], finding[:2]) == (True, ["risk", "mv0"])
     assert "macvlan" in finding[2] and UPLINK in finding[2]
+    ground.daemon.configure(f"{BY_MARK}\n[Killswitch]\nEgressGuard=yes\n")
+    root.call("Reload")
+    assert root.call("Audit") == SOUND
+    ground.daemon.configure(BY_MARK)
+    root.call("Reload")
     assert_remedied(ground, root, finding)
 
 

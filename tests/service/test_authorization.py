@@ -17,6 +17,7 @@ METHODS = {
     "Engage": (ENGAGE, [], []),
     "Release": (RELEASE, [], [("Engage",)]),
     "GetState": (NONE, [], []),
+    "Audit": (NONE, [], []),
     "EngageTrial": (ENGAGE, [60 * SECOND], []),
     "Confirm": (ENGAGE, [], [("EngageTrial", 60 * SECOND)]),
     "Pause": (RELEASE, [60 * SECOND], [("Engage",)]),

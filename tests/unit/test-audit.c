@@ -460,6 +460,9 @@ static void test_links(Audited *audited, gconstpointer data)
         assert_findings(audited->facts, TRUE, "risk br0\n");
         macvlan->parent = bridge->index;
         assert_findings(audited->facts, TRUE, "risk mv0\nrisk br0\n");
+        audited->facts->egress = TRUE;
+        assert_findings(audited->facts, TRUE, "");
+        audited->facts->egress = FALSE;
         macvlan->parent = 0;
         tap->master = 0;
         assert_findings(audited->facts, TRUE, "");
