@@ -14,11 +14,23 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """The check of the report comes last. In a whole run no row may be without a test."""
-    items.sort(key=lambda item: item.path.name == "test_report.py")
+    """The check of the report comes last; tries of one scene stand together."""
+    def place(item):
+        way = getattr(item, "callspec", None) and item.callspec.params.get("way")
+        return item.path.name == "test_report.py", str(item.path), tuple(way.scene) if way else ()
+    items.sort(key=place)
     unknown = {row_of(item) for item in items} - set(ROWS) - {None}
     if unknown:
         raise pytest.UsageError(f"tests for rows that there are not: {sorted(unknown)}")
+
+
+@pytest.fixture(scope="module")
+def lab(machine):
+    """One ground for all tests of a file."""
+    from leaks.lab import Lab
+    lab = Lab(machine)
+    yield lab
+    lab.close()
 
 
 @pytest.fixture

@@ -49,6 +49,14 @@ ROWS = {
 }
 
 
+class Leak(AssertionError):
+    """A packet left that must not."""
+
+
+class Control(AssertionError):
+    """What has to arrive did not: a try proves nothing, or the VPN is cut off."""
+
+
 @dataclass
 class Entry:
     """One row's tries, added up."""

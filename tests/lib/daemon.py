@@ -34,6 +34,7 @@ class Daemon:
         self.space = space
         self.process = None
         self.complaints = []
+        self.variables = {}
         for path in (STATE, CONFIGURATION, "/run/killswitch"):
             shutil.rmtree(path, ignore_errors=True)
         account = pwd.getpwnam(DAEMON_USER)
@@ -55,7 +56,7 @@ class Daemon:
 
     def environment(self):
         return environment(STATE_DIRECTORY=STATE, CONFIGURATION_DIRECTORY=CONFIGURATION, NOTIFY_SOCKET=NOTIFY,
-                           HOME="/", USER=DAEMON_USER, LOGNAME=DAEMON_USER)
+                           HOME="/", USER=DAEMON_USER, LOGNAME=DAEMON_USER, **self.variables)
 
     def start(self, *arguments):
         """Returns when the service has said READY=1."""

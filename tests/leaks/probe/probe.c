@@ -6,11 +6,11 @@
  *   connect name=N to=… port=… [wait=MS]     TCP, or a datagram socket with a fixed target
  *   send name=N [to=… port=…] [count=N] [tag=TEXT] [size=BYTES] [pktinfo=LINK] [from=ADDRESS]
  *        [dontroute_now=1] [zerocopy_now=1]
- *   fastopen name=N to=… port=…              data in TCP's first packet
  *   receive name=N wait=MS
  *   close name=N                             TCP without a farewell
  *   try …                                    open, connect where it is TCP or connected=1, send,
- *                                            receive where there is wait=, close
+ *                                            receive where there is wait=, close; with
+ *                                            fastopen=1 data goes in TCP's first packet
  *   option name=N …                          sets further options
  * Answers each with one JSON object a line: sent, errors (numbers), reply or null. */
 
@@ -178,10 +178,10 @@ static void try(const Order *order, Outcome *outcome)
                 fail(outcome);
                 return;
         }
-        if (probe.stream || order_get(order, "connected"))
+        if ((probe.stream && !order_get(order, "fastopen")) || order_get(order, "connected"))
                 probe_connect(&probe, order, outcome);
         if (outcome->errors->len == 0)
-                probe_send(&probe, order, 0, outcome);
+                probe_send(&probe, order, order_get(order, "fastopen") ? MSG_FASTOPEN : 0, outcome);
         if (outcome->errors->len == 0 && order_get(order, "wait"))
                 probe_receive(&probe, order, outcome);
         probe_close(&probe);
@@ -215,8 +215,6 @@ static void obey(GHashTable *sockets, const char *verb, const Order *order, Outc
                 probe_connect(probe, order, outcome);
         } else if (g_str_equal(verb, "send")) {
                 probe_send(probe, order, 0, outcome);
-        } else if (g_str_equal(verb, "fastopen")) {
-                probe_send(probe, order, MSG_FASTOPEN, outcome);
         } else if (g_str_equal(verb, "receive")) {
                 probe_receive(probe, order, outcome);
         } else if (g_str_equal(verb, "option")) {

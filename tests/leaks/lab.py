@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One ground for many tries: the host with its programs that try, and an ear on every link.
+
+It is brought from one scene to the next; what a test spoils is made anew for the next one."""
+
+import errno
+import itertools
+import json
+import shutil
+import socket
+from typing import NamedTuple
+
+from lib import proc
+from lib.bus import Caller
+from lib.daemon import STATE
+from lib.ground import BY_MARK, BY_PORT, Ground
+from lib.internet import PUBLIC_SERVER, VPN_NET, VPN_SERVER
+from lib.wireguard import CLIENT, MARK, SERVER, SERVER_LINK, SERVER_PORT
+
+from leaks.report import Control, Leak
+from leaks.wire import Tap, Wire
+
+PROBE = f"{proc.LAB}/bin/leak-probe"
+# An unprivileged user with the one right that distributions give to ping, and a system's service.
+WITH_RAW = ["setpriv", "--reuid", "tester", "--regid", "tester", "--init-groups", "--inh-caps=-all,+net_raw",
+            "--ambient-caps=-all,+net_raw", "--bounding-set=-all,+net_raw", "--"]
+AS_SERVICE = ["setpriv", "--reuid", "daemon", "--regid", "daemon", "--clear-groups",
+              "--inh-caps=-all,+net_bind_service", "--ambient-caps=-all,+net_bind_service", "--"]
+ENDPOINT = f"Endpoint={VPN_SERVER[4]}:{SERVER_PORT}\nEndpoint=[{VPN_SERVER[6]}]:{SERVER_PORT}\n"
+SETTINGS = {"mark": BY_MARK, "port": BY_PORT, "endpoint": BY_MARK + "Protocol=udp\n" + ENDPOINT,
+            "prefixes": BY_MARK + f"Prefixes={VPN_NET[4]} {VPN_NET[6]}\n"}
+
+
+class Scene(NamedTuple):
+    """What a try finds: the VPN up or gone, the LAN's setting, how the VPN is known, a protection left out."""
+    vpn: str = "up"
+    lan: str = "private"
+    settings: str = "mark"
+    without: str = ""
+
+
+class Prober:
+    """A program of one user that tries ways out, and holds its sockets between orders."""
+
+    def __init__(self, space, user):
+        argv = {"raw": WITH_RAW, "service": AS_SERVICE}.get(user, []) + [PROBE]
+        self.process = proc.Process(f"leak-probe-{user}", argv, namespace=space.name, pipes=True,
+                                    user=user if user in ("root", "tester", "guest") else None)
+
+    def tell(self, verb, **fields):
+        """Gives an order; returns its answer, errors as their names."""
+        words = [f"{key}={value}" for key, value in fields.items() if value is not None]
+        self.process.popen.stdin.write(" ".join([verb, *words]) + "\n")
+        self.process.popen.stdin.flush()
+        line = self.process.popen.stdout.readline()
+        if not line:
+            raise proc.CommandFailed(f"{self.process.name} ended\n{self.process.log()}")
+        told = json.loads(line)
+        told["errors"] = [errno.errorcode.get(number, str(number)) for number in told["errors"]]
+        return told
+
+
+class Lab(Ground):
+    def __init__(self, machine):
+        super().__init__(machine)
+        self.internet.serve()
+        shutil.copy(f"{machine.build}/tests/leaks/probe/leak-probe", PROBE)
+        self.probers = {}
+        self.tags = (f"ks{number:06}" for number in itertools.count())
+        self.connect()
+        self.wire = Wire(self.internet)
+        self.taps = {"uplink": self.wire, "public": Tap(self.internet.public, "eth0"),
+                     "lan": Tap(self.internet.lan, "eth0"), "server": Tap(self.internet.vpn, "eth0"),
+                     "tunnel": Tap(self.internet.vpn, SERVER_LINK, header=0)}
+        self.internet.router.ip("neighbour", "add", "proxy", SERVER[6], "dev", "br0")
+        # A router that honours what a sender says about the way, as old ones do.
+        for key in ("all", "br0"):
+            self.internet.router.write(f"net/ipv4/conf/{key}/accept_source_route", 1)
+            self.internet.router.write(f"net/ipv6/conf/{key}/seg6_enabled", 1)
+        self.host.write("net/ipv4/ip_unprivileged_port_start", 0)
+        self.host.write("net/ipv4/tcp_fastopen", 5)
+        self.scene = None
+        self.engaged = False
+        self.root = None
+        self.controls = {}
+
+    # Scenes
+
+    def release(self, scene):
+        """The scene before Engage."""
+        self._service(scene)
+        self._link(scene)
+        if self.engaged:
+            self.root.call("Release")
+            self.engaged = False
+        self.scene = scene
+
+    def engage(self, scene):
+        if self.scene == scene and self.engaged:
+            return
+        self.release(scene)
+        self.root.call("SetLan", scene.lan)
+        self.root.call("Engage")
+        self.engaged = True
+        wanted = "protecting" if scene.vpn == "up" else "blocking"
+        assert self.root.state()[0] == wanted or scene.without, self.root.state()
+
+    def spoilt(self):
+        """Whatever a test has done to service and kernel: the next scene starts from nothing."""
+        self.stop_service()
+        self.daemon.once("--rescue", root=True)
+        shutil.rmtree(STATE, ignore_errors=True)
+        proc.run("install", "-d", "-m", "0700", "-o", "killswitch", "-g", "killswitch", STATE)
+        proc.run("rm", "-rf", "/run/killswitch")
+
+    def stop_service(self):
+        if self.root:
+            self.root.close()
+            self.root = None
+        if self.daemon.process:
+            self.daemon.process.kill()
+            self.daemon.process = None
+        self.engaged = False
+        self.scene = None
+
+    def _service(self, scene):
+        known = self.scene and (self.scene.settings, self.scene.without)
+        if known == (scene.settings, scene.without):
+            return
+        if self.daemon.process:
+            self.spoilt()
+        self.daemon.configure(SETTINGS[scene.settings])
+        self.daemon.variables = {"KS_WITHOUT": scene.without} if scene.without else {}
+        self.daemon.start()
+        self.root = Caller("root").subscribe()
+
+    def _link(self, scene):
+        running = self.vpn.process.running() and self.host.ifindex(self.vpn.link) is not None
+        if scene.vpn == "up" and not running:
+            self.vpn.up()
+        elif scene.vpn == "gone" and running:
+            self.vpn.kill()
+        else:
+            return
+        if self.engaged:
+            self.root.wait_state("protecting" if scene.vpn == "up" else "blocking")
+
+    # Packets
+
+    def prober(self, user="tester", space=None):
+        space = space or self.host
+        key = space.name, user
+        if key not in self.probers:
+            self.probers[key] = Prober(space, user)
+        return self.probers[key]
+
+    def tell(self, verb, user="tester", **fields):
+        return self.prober(user).tell(verb, **fields)
+
+    def listen(self):
+        """From here on it counts what arrives anywhere."""
+        for tap in self.taps.values():
+            if tap is not self.wire:
+                tap.take()
+        self.wire.forget()
+
+    def refuse(self, what):
+        """Nothing has left by the uplink since listen(); returns that number."""
+        packets = self.wire.heard()
+        if packets:
+            raise Leak(f"{what}: {len(packets)} packets left by the uplink: " + "; ".join(map(str, packets[:5])))
+        return 0
+
+    def arrives(self, tap, wanted, what, limit=3):
+        """Waits for wanted packets at a tap; returns how many."""
+        try:
+            return len(self.taps[tap].wait(wanted, what, limit))
+        except proc.TimedOut as error:
+            raise Control(f"{what} did not arrive: {error}") from None
+
+    def vpn_speaks(self, family=4):
+        """The control while engaged: the VPN's own packets do get through. Returns their number."""
+        if self.scene.vpn == "up":
+            tag = next(self.tags)
+            for _ in range(3):
+                self.tell("try", kind="udp", family=family, to=PUBLIC_SERVER[family], port=7, tag=tag)
+            return self.arrives("public", lambda packet: packet.source == CLIENT[family] and
+                                tag.encode() in packet.data, f"IPv{family} through the VPN")
+        mark = {} if self.scene.settings == "port" else {"mark": MARK}
+        tag = next(self.tags)
+        self.tell("try", user="root", kind="udp", family=family, to=VPN_SERVER[family], port=SERVER_PORT,
+                  sport=51820, tag=tag, **mark)
+        return self.arrives("server", lambda packet: tag.encode() in packet.data, f"IPv{family} transport")
+
+    def route_to(self, *lines):
+        """Routes and addresses that the network gives the host; a context manager that takes them back."""
+        return Terrain(self.host, lines)
+
+    def raw_socket(self, space, link, protocol=0x0003):
+        with space.entered():
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
+            sock.bind((link, protocol))
+        return sock
+
+    def close(self):
+        for prober in self.probers.values():
+            prober.process.kill()
+        for tap in self.taps.values():
+            tap.close()
+        if self.root:
+            self.root.close()
+        if self.daemon.process:
+            # What a test has left of it is no matter; complaints are.
+            self.daemon.kill()
+        self.root = None
+        super().close()
+
+
+class Terrain:
+    """ip commands that add; undone by the same commands that delete."""
+
+    def __init__(self, space, lines):
+        self.space = space
+        self.lines = lines
+
+    def __enter__(self):
+        self.space.ips("\n".join(self.lines))
+
+    def __exit__(self, *_):
+        undo = [line.replace(" add ", " delete ", 1).replace(" nodad", "") for line in reversed(self.lines)]
+        self.space.run("ip", "-force", "-batch", "-", text="".join(f"{line}\n" for line in undo), check=False)
+
+
