@@ -153,7 +153,15 @@ static void append_output_chain(GString *text, const KsSettings *settings, KsLan
                               "\t\toif . meta oiftype . ip6 saddr @vpn6 accept\n"
                               "\t\tjump transport\n"
                               "\t\toif @host_link accept\n"
-                              "\t\toif . meta oiftype @vpn_link goto refuse\n");
+                              "\t\toif . meta oiftype @vpn_link goto refuse\n"
+                              /* What comes by the VPN from a LAN address is not answered by the
+                               * LAN: that would show the VPN's address there. */
+                              "\t\tip saddr @vpn_address4 goto refuse\n"
+                              "\t\tip6 saddr @vpn_address6 goto refuse\n"
+                              /* A neighbour that is told to pass a packet on is a way out. */
+                              "\t\tip option lsrr exists goto refuse\n"
+                              "\t\tip option ssrr exists goto refuse\n"
+                              "\t\texthdr rt exists goto refuse\n");
         ks_guard_append_direct_rules(text, settings, lan);
         g_string_append(text, "\t}\n");
 }

@@ -221,7 +221,11 @@ WAYS = [
     *spread("T4", SOURCE),
     *spread("T4", {"transparent": UDP | {"transparent": 1, "source": "own", "device": UPLINK}}, user="root"),
     *spread("T4", {"inside-device": UDP | {"source": "own", "device": "wg0"},
-                   "inside-pktinfo": UDP | {"from": "own", "pktinfo": "wg0"}}, vpn=("up",), far="tunnel"),
+                   "inside-pktinfo": UDP | {"from": "own", "pktinfo": "wg0"}}, SERVER, vpn=("up",), far="tunnel"),
+    *[way for family in FAMILIES for way in
+      spread("T4", {"address-of-the-vpn": UDP | {"source": CLIENT[family]},
+                    "address-of-the-vpn-device": UDP | {"source": CLIENT[family], "device": UPLINK}}, PLACE, (family,),
+             vpn=("up",), lan=("private", "all"), far="lan")],
     *spread("T5", TAKEN, vpn=("gone",), settings=("mark", "port", "endpoint")),
     *spread("T7", TO_SERVER, VPN_SERVER, far="server", inside="tunnel", settings=("mark", "endpoint")),
     *spread("T7", TO_SERVER_INSISTENT, VPN_SERVER, far="server"),
