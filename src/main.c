@@ -17,6 +17,9 @@
 #include "engine/engine.h"
 #include "service/bus-source.h"
 #include "service/manager.h"
+#ifdef KS_TEST_SWITCHES
+#include "policy/without.h"
+#endif
 
 #define SYSTEM_BUS "unix:path=/run/dbus/system_bus_socket"
 
@@ -212,6 +215,10 @@ int main(int argc, char **argv)
 
         if (mode <= 0)
                 return mode < 0 ? 2 : EXIT_SUCCESS;
+#ifdef KS_TEST_SWITCHES
+        if (!ks_without_choose(getenv("KS_WITHOUT")))
+                g_error("KS_WITHOUT names no protection");
+#endif
         if (mode == 'R')
                 return rescue(state);
         manager = ks_manager_new();

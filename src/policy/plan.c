@@ -399,5 +399,8 @@ KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GAr
         if (settings->egress_guard)
                 ks_planner_add_uplinks(&planner);
         g_ptr_array_unref(planner.host_links);
+#ifdef KS_TEST_SWITCHES
+        ks_without_apply(plan);
+#endif
         return plan;
 }

@@ -6,8 +6,9 @@ It is brought from one scene to the next; what a test spoils is made anew for th
 import errno
 import itertools
 import json
+import os
 import shutil
-import socket
+import signal
 from typing import NamedTuple
 
 from lib import proc
@@ -28,15 +29,19 @@ AS_SERVICE = ["setpriv", "--reuid", "daemon", "--regid", "daemon", "--clear-grou
               "--inh-caps=-all,+net_bind_service", "--ambient-caps=-all,+net_bind_service", "--"]
 ENDPOINT = f"Endpoint={VPN_SERVER[4]}:{SERVER_PORT}\nEndpoint=[{VPN_SERVER[6]}]:{SERVER_PORT}\n"
 SETTINGS = {"mark": BY_MARK, "port": BY_PORT, "endpoint": BY_MARK + "Protocol=udp\n" + ENDPOINT,
+            "host": BY_MARK + "[Killswitch]\nHostInterfaces=guest0\n",
             "prefixes": BY_MARK + f"Prefixes={VPN_NET[4]} {VPN_NET[6]}\n"}
 
 
 class Scene(NamedTuple):
-    """What a try finds: the VPN up or gone, the LAN's setting, how the VPN is known, a protection left out."""
+    """What a try finds: the VPN up or gone, the LAN's setting, how the VPN is known, a protection left out;
+    and which of the layers are left when the service has stopped: both, guard, steering, floor (steering
+    with an empty table)."""
     vpn: str = "up"
     lan: str = "private"
     settings: str = "mark"
     without: str = ""
+    layers: str = "both"
 
 
 class Prober:
@@ -49,9 +54,15 @@ class Prober:
 
     def tell(self, verb, **fields):
         """Gives an order; returns its answer, errors as their names."""
+        self.start(verb, **fields)
+        return self.finish()
+
+    def start(self, verb, **fields):
         words = [f"{key}={value}" for key, value in fields.items() if value is not None]
         self.process.popen.stdin.write(" ".join([verb, *words]) + "\n")
         self.process.popen.stdin.flush()
+
+    def finish(self):
         line = self.process.popen.stdout.readline()
         if not line:
             raise proc.CommandFailed(f"{self.process.name} ended\n{self.process.log()}")
@@ -88,6 +99,7 @@ class Lab(Ground):
 
     def release(self, scene):
         """The scene before Engage."""
+        self._wake()
         self._service(scene)
         self._link(scene)
         if self.engaged:
@@ -98,12 +110,51 @@ class Lab(Ground):
     def engage(self, scene):
         if self.scene == scene and self.engaged:
             return
+        if scene.layers != "both":
+            self.engage(scene._replace(layers="both"))
+            self._take_away(scene.layers)
+            self.scene = scene
+            return
         self.release(scene)
         self.root.call("SetLan", scene.lan)
         self.root.call("Engage")
         self.engaged = True
         wanted = "protecting" if scene.vpn == "up" else "blocking"
         assert self.root.state()[0] == wanted or scene.without, self.root.state()
+
+    def _take_away(self, layers):
+        """Stops the service and takes a layer out of the kernel, as somebody else might."""
+        os.kill(self.daemon.process.pid, signal.SIGSTOP)
+        if layers != "guard":
+            self.host.run("nft", "flush", "ruleset")
+        if layers == "guard":
+            self.delete_rules()
+        if layers in ("guard", "floor"):
+            self.delete_routes()
+
+    def delete_rules(self):
+        """Deletes every rule of ours, in one go."""
+        for family in (4, 6):
+            self.host.run("ip", f"-{family}", "-batch", "-",
+                          text="rule delete protocol 83\n" * len(self.own_rules(family)))
+
+    def delete_routes(self):
+        for family in (4, 6):
+            lines = []
+            for route in self.table(family):
+                kind = "unreachable" if str(route.get("type")) == "7" else "unicast"
+                lines.append(f"route delete {kind} {route['dst']} table 83 metric {route.get('metric', 0)}\n")
+            self.host.run("ip", f"-{family}", "-batch", "-", text="".join(lines))
+
+    def _wake(self):
+        """Lets a stopped service go on; it puts everything back."""
+        if not self.scene or self.scene.layers == "both":
+            return
+        since = self.root.mark()
+        os.kill(self.daemon.process.pid, signal.SIGCONT)
+        self.root.wait_signal("Repaired", None, None, since=since)
+        self.root.state()
+        self.scene = self.scene._replace(layers="both")
 
     def spoilt(self):
         """Whatever a test has done to service and kernel: the next scene starts from nothing."""
@@ -118,8 +169,7 @@ class Lab(Ground):
             self.root.close()
             self.root = None
         if self.daemon.process:
-            self.daemon.process.kill()
-            self.daemon.process = None
+            self.daemon.kill()
         self.engaged = False
         self.scene = None
 
@@ -182,8 +232,8 @@ class Lab(Ground):
         """The control while engaged: the VPN's own packets do get through. Returns their number."""
         if self.scene.vpn == "up":
             tag = next(self.tags)
-            for _ in range(3):
-                self.tell("try", kind="udp", family=family, to=PUBLIC_SERVER[family], port=7, tag=tag)
+            device = {"device": self.vpn.link} if self.scene.layers == "guard" else {}
+            self.tell("try", kind="udp", family=family, to=PUBLIC_SERVER[family], port=7, tag=tag, **device)
             return self.arrives("public", lambda packet: packet.source == CLIENT[family] and
                                 tag.encode() in packet.data, f"IPv{family} through the VPN")
         mark = {} if self.scene.settings == "port" else {"mark": MARK}
@@ -196,12 +246,6 @@ class Lab(Ground):
         """Routes and addresses that the network gives the host; a context manager that takes them back."""
         return Terrain(self.host, lines)
 
-    def raw_socket(self, space, link, protocol=0x0003):
-        with space.entered():
-            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
-            sock.bind((link, protocol))
-        return sock
-
     def close(self):
         for prober in self.probers.values():
             prober.process.kill()
@@ -212,6 +256,7 @@ class Lab(Ground):
         if self.daemon.process:
             # What a test has left of it is no matter; complaints are.
             self.daemon.kill()
+            self.daemon.once("--rescue", root=True)
         self.root = None
         super().close()
 
@@ -229,5 +274,3 @@ class Terrain:
     def __exit__(self, *_):
         undo = [line.replace(" add ", " delete ", 1).replace(" nodad", "") for line in reversed(self.lines)]
         self.space.run("ip", "-force", "-batch", "-", text="".join(f"{line}\n" for line in undo), check=False)
-
-

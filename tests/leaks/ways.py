@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ways out that one program may try by itself: a table, and what has to come of each."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lib.internet import HOST, LAN_HOST, PUBLIC_SERVER, ROUTER, UPLINK, VPN_SERVER
-from lib.wireguard import CLIENT, PORT, SERVER, SERVER_PORT
+from lib.wireguard import CLIENT, MARK, PORT, SERVER, SERVER_PORT
 
 from leaks.lab import Scene
 from leaks.report import Control, Leak
@@ -26,6 +26,7 @@ class Way:
     far: str = "public"      # where it arrives when it is let out
     inside: str = ""         # where it arrives by the VPN while that is up; "": nowhere
     terrain: tuple = field(default=())
+    origin: str = ""         # of one that is tried against a layer alone: the row that it is from
 
     def __str__(self):
         parts = [self.name, str(self.family), self.scene.vpn]
@@ -33,7 +34,14 @@ class Way:
             parts.append(f"lan-{self.scene.lan}")
         if self.scene.settings != "mark":
             parts.append(f"by-{self.scene.settings}")
+        if self.scene.layers != "both":
+            parts.append(f"{self.scene.layers}-alone")
         return "-".join(parts)
+
+    @property
+    def key(self):
+        """What its control is known by: that has nothing to do with layers."""
+        return self.origin or self.row, self.name, self.family, self.scene._replace(layers="both")
 
     @property
     def protocol(self):
@@ -87,22 +95,34 @@ def negative(lab, way):
 
 def tried(lab, way, record):
     """The whole try; controls of a scene are done together, ahead of Engage."""
-    key = way.row, str(way)
-    if key not in lab.controls:
+    scene = way.scene._replace(layers="both")
+    if way.key not in lab.controls:
         for other in WAYS:
-            if other.scene == way.scene:
-                lab.release(way.scene)
+            if other.scene == scene:
+                lab.release(scene)
                 with lab.route_to(*other.terrain):
                     try:
-                        lab.controls[other.row, str(other)] = control(lab, other)
+                        lab.controls[other.key] = control(lab, other)
                     except Control as error:
-                        lab.controls[other.row, str(other)] = error
-    if isinstance(lab.controls[key], Control):
-        raise lab.controls[key]
+                        lab.controls[other.key] = error
+    if isinstance(lab.controls[way.key], Control):
+        raise lab.controls[way.key]
     lab.engage(way.scene)
     with lab.route_to(*way.terrain):
         packets, seen = negative(lab, way)
-    record(packets, lab.controls[key] + seen, way.name)
+    record(packets, lab.controls[way.key] + seen, way.name)
+
+
+def check(lab, way, **scene):
+    """One way alone, control and all, in a scene that differs in what is given."""
+    way = replace(way, scene=way.scene._replace(**scene))
+    lab.release(way.scene._replace(layers="both"))
+    with lab.route_to(*way.terrain):
+        seen = control(lab, way)
+    lab.engage(way.scene)
+    with lab.route_to(*way.terrain):
+        packets, more = negative(lab, way)
+    return packets, seen + more
 
 
 # The table
@@ -213,6 +233,8 @@ WAYS = [
     *spread("T1", {"segment-route": UDP | {"route_by": "fd00:77::1"}}, families=(6,), lan=("private", "none")),
     *spread("T1", bound(ON_LAN, port=7), PLACE, lan=("none",), far="lan", inside="tunnel"),
     *spread("T1", ON_LAN_INSISTENT, PLACE, lan=("none",), far="lan"),
+    *spread("T1", {"dhcp-ports": UDP | {"sport": 68, "port": 67}}, families=(4,), inside="public"),
+    *spread("T1", {"dhcp-ports-device": UDP | {"sport": 68, "port": 67, "device": UPLINK}}, families=(4,)),
     *spread("T2", bound(BOUND, device=UPLINK)),
     *spread("T2", bound(BOUND_ROOT, device=UPLINK), user="root"),
     *spread("T3", TOLD),
@@ -222,10 +244,14 @@ WAYS = [
     *spread("T4", {"transparent": UDP | {"transparent": 1, "source": "own", "device": UPLINK}}, user="root"),
     *spread("T4", {"inside-device": UDP | {"source": "own", "device": "wg0"},
                    "inside-pktinfo": UDP | {"from": "own", "pktinfo": "wg0"}}, SERVER, vpn=("up",), far="tunnel"),
+    *spread("T4", {"inside-lan": UDP | {"source": "own", "device": "wg0"}}, PLACE, (4,), vpn=("up",), far="tunnel"),
     *[way for family in FAMILIES for way in
       spread("T4", {"address-of-the-vpn": UDP | {"source": CLIENT[family]},
                     "address-of-the-vpn-device": UDP | {"source": CLIENT[family], "device": UPLINK}}, PLACE, (family,),
              vpn=("up",), lan=("private", "all"), far="lan")],
+    *spread("T6", {"tcp": TCP | {"mark": MARK}, "icmp": ICMP | {"mark": MARK}, "gre": GRE | {"mark": MARK}},
+            user="raw", inside="public"),
+    *spread("T6", {"tcp-device": TCP | {"mark": MARK, "device": UPLINK}}, user="raw"),
     *spread("T5", TAKEN, vpn=("gone",), settings=("mark", "port", "endpoint")),
     *spread("T7", TO_SERVER, VPN_SERVER, far="server", inside="tunnel", settings=("mark", "endpoint")),
     *spread("T7", TO_SERVER_INSISTENT, VPN_SERVER, far="server"),
@@ -240,6 +266,11 @@ WAYS = [
     *claimed("plain", {"udp": UDP, "tcp": TCP}, inside="public", lan=("private", "none")),
     *claimed("insistent", {"device": UDP | {"device": UPLINK}, "dontroute": UDP | {"dontroute": 1, "device": UPLINK},
                            "pktinfo": UDP | {"pktinfo": UPLINK}}),
+    *spread("T12", {"program": UDP | {"port": SERVER_PORT}}, inside="public", settings=("endpoint",)),
+    *spread("T12", {"transport": UDP | {"port": SERVER_PORT, "mark": MARK}}, user="root", inside="public",
+            settings=("endpoint",)),
+    *spread("T12", {"transport-device": UDP | {"port": SERVER_PORT, "mark": MARK, "device": UPLINK}}, user="root",
+            settings=("endpoint",)),
     *taken("route", BY_ROUTE, {"udp": UDP, "dns": UDP | {"port": 53}, "tcp": TCP}, inside="tunnel"),
     *taken("route", BY_ROUTE, {"device": UDP | {"device": UPLINK}}),
     *taken("address", BY_ADDRESS, {"udp": UDP}, inside="tunnel"),
@@ -265,3 +296,29 @@ WAYS = [
             far="lan", lan=("none",)),
 ]
 
+
+# Each layer alone
+
+def alone(row, layers, wanted):
+    """The same ways once the service has stopped and the other layer is gone."""
+    return [replace(way, row=row, origin=way.row, scene=way.scene._replace(layers=layers),
+                    inside="" if layers == "guard" else way.inside)
+            for way in WAYS if way.scene.settings in ("mark", "prefixes") and way.scene.lan != "all" and wanted(way)]
+
+
+def by_table(way):
+    """What a lookup decides that names no interface; and in IPv6 also what names one."""
+    insists = [key for key in ("device", "pktinfo", "unicast_if", "multicast_if", "dontroute", "dontroute_now", "join",
+                               "route_by", "sticky_pktinfo") if key in way.order]
+    return not insists and way.row in ("T1", "T4", "T5", "T7", "T8", "T10", "T11", "T13")
+
+
+BY_GUARD = alone("T19", "guard", lambda way: way.scene.vpn == "gone" or way.row in ("T2", "T3"))
+BY_STEERING = alone("T20", "steering", by_table)
+BY_FLOOR = alone("T19", "floor", lambda way: way.row == "T1" and by_table(way) and way.scene.vpn == "gone" and
+                 way.scene.lan == "none")
+
+
+def find(row, identity):
+    """A way by its row and its name as the tests show it."""
+    return next(way for way in WAYS + BY_GUARD + BY_STEERING + BY_FLOOR if (way.row, str(way)) == (row, identity))

@@ -29,7 +29,7 @@ build_tree() {
         dir=$1
         shift
         [ "${CI:-}" = true ] && set -- "$@" -Dwerror=true
-        set -- --prefix=/usr --sysconfdir=/etc --libexecdir=libexec --localstatedir=/var "$@"
+        set -- -Dtest_switches=true --prefix=/usr --sysconfdir=/etc --libexecdir=libexec --localstatedir=/var "$@"
         mkdir -p "$dir"
         exec 9>"$dir/tests-lock"
         flock 9

@@ -37,6 +37,11 @@ static void assert_chain(const KsGuard *guard, const char *name, const char *exp
         "jump transport\n"                                                                         \
         "oif @host_link accept\n"                                                                  \
         "oif . meta oiftype @vpn_link goto refuse\n"                                               \
+        "ip saddr @vpn_address4 goto refuse\n"                                                     \
+        "ip6 saddr @vpn_address6 goto refuse\n"                                                    \
+        "ip option lsrr exists goto refuse\n"                                                      \
+        "ip option ssrr exists goto refuse\n"                                                      \
+        "exthdr rt exists goto refuse\n"                                                           \
         "ip version 4 udp sport 68 udp dport 67 meta skuid 0-999 accept\n"                         \
         "ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 meta skuid 0-999 accept\n" \
         "ip6 hoplimit 255 icmpv6 type { 133, 135, 136 } accept\n"                                  \
