@@ -99,6 +99,7 @@ class Lab(Ground):
 
     def release(self, scene):
         """The scene before Engage."""
+        scene = scene._replace(layers="both")
         self._wake()
         self._service(scene)
         self._link(scene)
@@ -124,13 +125,20 @@ class Lab(Ground):
 
     def _take_away(self, layers):
         """Stops the service and takes a layer out of the kernel, as somebody else might."""
-        os.kill(self.daemon.process.pid, signal.SIGSTOP)
+        self.stop()
         if layers != "guard":
             self.host.run("nft", "flush", "ruleset")
         if layers == "guard":
             self.delete_rules()
         if layers in ("guard", "floor"):
             self.delete_routes()
+
+    def stop(self):
+        """The service does nothing until it goes on."""
+        os.kill(self.daemon.process.pid, signal.SIGSTOP)
+
+    def go_on(self):
+        os.kill(self.daemon.process.pid, signal.SIGCONT)
 
     def delete_rules(self):
         """Deletes every rule of ours, in one go."""
@@ -151,7 +159,7 @@ class Lab(Ground):
         if not self.scene or self.scene.layers == "both":
             return
         since = self.root.mark()
-        os.kill(self.daemon.process.pid, signal.SIGCONT)
+        self.go_on()
         self.root.wait_signal("Repaired", None, None, since=since)
         self.root.state()
         self.scene = self.scene._replace(layers="both")
@@ -232,9 +240,11 @@ class Lab(Ground):
         """The control while engaged: the VPN's own packets do get through. Returns their number."""
         if self.scene.vpn == "up":
             tag = next(self.tags)
-            device = {"device": self.vpn.link} if self.scene.layers == "guard" else {}
-            self.tell("try", kind="udp", family=family, to=PUBLIC_SERVER[family], port=7, tag=tag, **device)
-            return self.arrives("public", lambda packet: packet.source == CLIENT[family] and
+            # Without the routes the VPN's own network is all that is in reach.
+            place, target, device = ("tunnel", SERVER, self.vpn.link) if self.scene.layers == "guard" else \
+                ("public", PUBLIC_SERVER, None)
+            self.tell("try", kind="udp", family=family, to=target[family], port=7, tag=tag, device=device)
+            return self.arrives(place, lambda packet: packet.source == CLIENT[family] and
                                 tag.encode() in packet.data, f"IPv{family} through the VPN")
         mark = {} if self.scene.settings == "port" else {"mark": MARK}
         tag = next(self.tags)

@@ -250,8 +250,9 @@ WAYS = [
                     "address-of-the-vpn-device": UDP | {"source": CLIENT[family], "device": UPLINK}}, PLACE, (family,),
              vpn=("up",), lan=("private", "all"), far="lan")],
     *spread("T6", {"tcp": TCP | {"mark": MARK}, "icmp": ICMP | {"mark": MARK}, "gre": GRE | {"mark": MARK}},
-            user="raw", inside="public"),
-    *spread("T6", {"tcp-device": TCP | {"mark": MARK, "device": UPLINK}}, user="raw"),
+            user="raw", inside="public", settings=("endpoint",)),
+    *spread("T6", {"tcp-device": TCP | {"mark": MARK, "device": UPLINK}}, user="raw", settings=("endpoint",)),
+    *spread("T6", {"icmp": ICMP | {"mark": MARK}}, user="raw", inside="public"),
     *spread("T5", TAKEN, vpn=("gone",), settings=("mark", "port", "endpoint")),
     *spread("T7", TO_SERVER, VPN_SERVER, far="server", inside="tunnel", settings=("mark", "endpoint")),
     *spread("T7", TO_SERVER_INSISTENT, VPN_SERVER, far="server"),
@@ -310,7 +311,10 @@ def by_table(way):
     """What a lookup decides that names no interface; and in IPv6 also what names one."""
     insists = [key for key in ("device", "pktinfo", "unicast_if", "multicast_if", "dontroute", "dontroute_now", "join",
                                "route_by", "sticky_pktinfo") if key in way.order]
-    return not insists and way.row in ("T1", "T4", "T5", "T7", "T8", "T10", "T11", "T13")
+    if way.scene.vpn == "up":
+        # Which address is seen inside the tunnel is the guard's business, and what the LAN is answered.
+        return not insists and way.row in ("T1", "T8", "T10", "T11") and "from" not in way.order
+    return not insists and way.row in ("T1", "T4", "T5", "T7", "T8", "T10", "T11", "T13") and "%" not in way.to
 
 
 BY_GUARD = alone("T19", "guard", lambda way: way.scene.vpn == "gone" or way.row in ("T2", "T3"))
