@@ -15,7 +15,8 @@ from lib import proc
 from lib.bus import Caller
 from lib.daemon import STATE
 from lib.ground import BY_MARK, BY_PORT, Ground
-from lib.internet import PUBLIC_SERVER, VPN_NET, VPN_SERVER
+from lib.internet import (HOST, HOST_ULA, LAN_HOST, LAN_HOST_GLOBAL6, PUBLIC_SERVER, ROUTER, UPLINK, VPN_NET,
+                          VPN_SERVER)
 from lib.wireguard import CLIENT, MARK, SERVER, SERVER_LINK, SERVER_PORT
 
 from leaks.report import Control, Leak
@@ -29,6 +30,7 @@ AS_SERVICE = ["setpriv", "--reuid", "daemon", "--regid", "daemon", "--clear-grou
               "--inh-caps=-all,+net_bind_service", "--ambient-caps=-all,+net_bind_service", "--"]
 ENDPOINT = f"Endpoint={VPN_SERVER[4]}:{SERVER_PORT}\nEndpoint=[{VPN_SERVER[6]}]:{SERVER_PORT}\n"
 SETTINGS = {"mark": BY_MARK, "port": BY_PORT, "endpoint": BY_MARK + "Protocol=udp\n" + ENDPOINT,
+            "egress": BY_MARK + "[Killswitch]\nEgressGuard=yes\n",
             "host": BY_MARK + "[Killswitch]\nHostInterfaces=guest0\n",
             "prefixes": BY_MARK + f"Prefixes={VPN_NET[4]} {VPN_NET[6]}\n"}
 
@@ -221,6 +223,21 @@ class Lab(Ground):
             if tap is not self.wire:
                 tap.take()
         self.wire.forget()
+
+    def listen_again(self):
+        """The uplink has been down: its routes, and its addresses of IPv6, went along."""
+        self.host.ips(f"""
+            link set {UPLINK} up
+            address add {HOST[6]}/64 dev {UPLINK} nodad
+            address add {HOST_ULA}/64 dev {UPLINK} nodad
+            route add default via {ROUTER[4]} dev {UPLINK} onlink
+            route add default via {ROUTER[6]} dev {UPLINK}""")
+        for name, last in (("router", "01"), ("lan", "10")):
+            addresses = (ROUTER[4], ROUTER[6], "fd00:77::1") if name == "router" else \
+                (LAN_HOST[4], LAN_HOST[6], LAN_HOST_GLOBAL6)
+            self.host.ips("\n".join(f"neighbour replace {address} lladdr 02:00:00:00:77:{last} dev {UPLINK} "
+                                    "nud permanent" for address in addresses))
+        self.listen()
 
     def refuse(self, what):
         """Nothing has left by the uplink since listen(); returns that number."""
