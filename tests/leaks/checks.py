@@ -262,15 +262,15 @@ def another_link(lab, scene, index=""):
         address add {CLIENT[6]}/64 dev wg0 nodad
         link set wg0 up
         link set fake up
-        neighbour add 10.8.0.1 lladdr 02:00:00:00:00:09 dev wg0""")
+        neighbour add {PUBLIC_SERVER[4]} lladdr 02:00:00:00:00:09 dev wg0""")
     return Tap(lab.host, "fake")
 
 
 def sent_by_it(lab, tap):
     lab.wire.settle()
     tag = next(lab.tags)
-    lab.tell("try", kind="udp", family=4, to="10.8.0.1", port=7, tag=tag, device="wg0")
-    lab.tell("try", kind="udp", family=4, to=PUBLIC_SERVER[4], port=7, tag=tag)
+    lab.tell("try", kind="udp", family=4, to=PUBLIC_SERVER[4], port=7, tag=tag, device="wg0")
+    lab.tell("try", kind="udp", family=4, to=PUBLIC_SERVER[4], port=7, tag=tag, device="wg0", source=CLIENT[4])
     lab.wire.settle()
     return [packet for packet in tap.take() if tag.encode() in packet.data]
 
@@ -390,8 +390,7 @@ def redirect(family, port):
     original = ip_packet(17, HOST[family], VPN_SERVER[family], udp(port, SERVER_PORT, b"redirect"))
     if family == 4:
         return ip_packet(1, ROUTER[4], HOST[4], struct.pack("!BBH", 5, 1, 0) + number(LAN_HOST[4]) + original)
-    padded = original + bytes(-len(original) % 8)
-    options = struct.pack("!BB", 2, 1) + LAN_MAC + struct.pack("!BB6x", 4, 1 + len(padded) // 8) + padded
+    options = struct.pack("!BB", 2, 1) + LAN_MAC
     return ip_packet(58, ROUTER_LOCAL, HOST[6], struct.pack("!BBHI", 137, 0, 0, 0) + number(LAN_LOCAL) +
                      number(VPN_SERVER[6]) + options, 255)
 

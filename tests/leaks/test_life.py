@@ -104,7 +104,9 @@ def test_T17_vpn_link_changes(lab, record, engaged, how):
 DAMAGE = {
     "rules": lambda lab: lab.delete_rules(),
     "table": lambda lab: lab.delete_routes(),
-    "rule-flush": lambda lab: lab.host.run("sh", "-c", "ip rule flush; ip -6 rule flush"),
+    # Main's own rules go along; without them nobody is online any more.
+    "rule-flush": lambda lab: lab.host.run(
+        "sh", "-c", "for family in -4 -6; do ip $family rule flush; ip $family rule add priority 32766 lookup main; done"),
 }
 
 

@@ -301,7 +301,9 @@ gboolean probe_open(Probe *probe, const Order *order)
 
         *probe = (Probe){ .fd = -1 };
         probe->family = order_number(order, "family") == 6 ? AF_INET6 : AF_INET;
-        probe->target_family = target && strchr(target, ':') ? AF_INET6 : AF_INET;
+        probe->target_family = probe->family;
+        if (target)
+                probe->target_family = strchr(target, ':') ? AF_INET6 : AF_INET;
         if (make_socket(probe, order, kind ? kind : "udp") && probe_set_options(probe, order) &&
             bind_it(probe, order))
                 return TRUE;
