@@ -76,8 +76,8 @@ static void settle(Kernel *kernel)
                 ks_monitor_drain(kernel->monitor);
 }
 
-/* Carries out commands and tells what they changed, besides links: an address that comes and
- * goes behind them marks their end. */
+/* Carries out commands and tells what they changed, besides links and other tables: an address
+ * that comes and goes behind them, and in the local table, marks their end. */
 static guint changes_of(Kernel *kernel, const char *commands)
 {
         guint changes;
@@ -88,7 +88,7 @@ static guint changes_of(Kernel *kernel, const char *commands)
         changes = collect(kernel, KS_CHANGE_LINKS);
         while (is_readable(kernel, 0))
                 changes |= ks_monitor_drain(kernel->monitor);
-        return changes & ~(guint)KS_CHANGE_LINKS;
+        return changes & ~(guint)(KS_CHANGE_LINKS | KS_CHANGE_OTHERS);
 }
 
 static void test_quiet(Kernel *kernel, gconstpointer data)
