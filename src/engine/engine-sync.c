@@ -131,11 +131,14 @@ void ks_engine_plan_idle(KsEngine *engine)
 }
 
 /* Once, when the kernel holds a plan that may have left some behind; links that come and go
- * don't: what a VPN carried waits for it. */
+ * don't: what a VPN carried waits for it. A trial may end soon, and the connection that it was
+ * asked for over goes on then. */
 static void reset_connections(KsEngine *engine)
 {
         const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
 
+        if (engine->intent.mode == KS_MODE_TRIAL)
+                return;
         if (engine->reset_due && plan && engine->settings->reset_connections)
                 ks_reset_stranded(plan);
         engine->reset_due = FALSE;

@@ -155,7 +155,8 @@ static gboolean transition(KsEngine *engine, KsIntent next, const char *reason, 
                 ks_intent_add_networks(&next, engine->idle_plan->claims);
         if (!save(engine, &next, error))
                 return FALSE;
-        engine->reset_due = !was_up || next.has_lan != was.has_lan || next.lan != was.lan;
+        if (!was_up || next.has_lan != was.has_lan || next.lan != was.lan)
+                engine->reset_due = TRUE;
         engine->intent = next;
         if (!ks_engine_sync(engine, KS_CHANGE_LINKS | KS_CHANGE_RULES, reason, error)) {
                 put_back(engine, &was);
