@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "common/names.h"
+#include "config.h"
 #include "policy/host-link.h"
 #include "policy/plan-private.h"
 #include "policy/uplink.h"
+#ifdef KS_TEST_SWITCHES
+#include "policy/without.h"
+#endif
 
 static const int families[] = { AF_INET, AF_INET6 };
 

@@ -110,7 +110,7 @@ static const TextEdit text_edits[] = {
         { "selector-user", " meta skuid [0-9]+ th sport", " th sport", TRUE },
         { "selector-endpoint", " ip6? daddr [0-9a-f.:]+(/[0-9]+)? th dport [0-9]+", "", TRUE },
         { "ipv6", "policy drop;\n\t\toif 1 accept\n",
-          "policy drop;\n\t\toif 1 accept\n\t\tip version 6 accept\n" },
+          "policy drop;\n\t\toif 1 accept\n\t\tmeta nfproto 10 accept\n" },
         { "guard", "policy drop;\n\t\toif 1 accept\n", "policy accept;\n\t\taccept\n" },
 };
 
@@ -164,18 +164,16 @@ gboolean ks_without_choose(const char *name)
         return known;
 }
 
-static gboolean edit_text(GString *chains, const TextEdit *edit)
+static void edit_text(GString *chains, const TextEdit *edit)
 {
         g_autofree char *find = edit->is_pattern ? g_strdup(edit->find)
                                                  : g_regex_escape_string(edit->find, -1);
         g_autoptr(GRegex) pattern = g_regex_new(find, 0, 0, NULL);
         g_autofree char *changed = g_regex_replace_literal(pattern, chains->str, -1, 0,
                                                            edit->replace, 0, NULL);
-        gboolean found = changed && !g_str_equal(changed, chains->str);
 
-        if (found)
+        if (changed)
                 g_string_assign(chains, changed);
-        return found;
 }
 
 /* Whether the rule stays. */
@@ -186,48 +184,41 @@ static gboolean edit_rule(const KsPlan *plan, const struct RuleSwitch *edit, KsR
         return edit->edit ? edit->edit(plan, rule) : offset < edit->first || offset > edit->last;
 }
 
-static gboolean edit_rules(KsPlan *plan, const struct RuleSwitch *edit)
+static void edit_rules(KsPlan *plan, const struct RuleSwitch *edit)
 {
         g_autoptr(GArray) rules = g_array_new(FALSE, TRUE, sizeof(KsRule));
-        gboolean found = FALSE;
 
         for (guint i = 0; i < plan->rules->len; i++) {
                 KsRule rule = g_array_index(plan->rules, KsRule, i);
                 gboolean kept = edit_rule(plan, edit, &rule);
 
-                found |= !kept || !ks_rule_equal(&rule, &g_array_index(plan->rules, KsRule, i));
+                /* Without what told them apart two may be one. */
+                for (guint j = 0; j < rules->len && kept; j++)
+                        kept = !ks_rule_equal(&rule, &g_array_index(rules, KsRule, j));
                 if (kept)
                         g_array_append_val(rules, rule);
         }
         g_array_set_size(plan->rules, 0);
         g_array_append_vals(plan->rules, rules->data, rules->len);
-        return found;
 }
 
-static gboolean drop_blocking_defaults(KsPlan *plan)
+static void drop_blocking_defaults(KsPlan *plan)
 {
-        guint before = plan->routes->len;
-
         for (guint i = plan->routes->len; i > 0; i--)
                 if (g_array_index(plan->routes, KsRoute, i - 1).type != RTN_UNICAST)
                         g_array_remove_index(plan->routes, i - 1);
-        return plan->routes->len < before;
 }
 
 void ks_without_apply(KsPlan *plan)
 {
-        gboolean found = !chosen || ks_without("link-kind");
-
-        for (guint i = 0; i < G_N_ELEMENTS(text_edits) && chosen; i++)
-                if (g_str_equal(text_edits[i].name, chosen))
-                        found |= edit_text(plan->guard->chains, &text_edits[i]);
-        for (guint i = 0; i < G_N_ELEMENTS(rule_edits) && chosen; i++)
-                if (g_str_equal(rule_edits[i].name, chosen))
-                        found |= edit_rules(plan, &rule_edits[i]);
-        if (ks_without("blocking-default") || ks_without("steering"))
-                found |= drop_blocking_defaults(plan);
+        for (guint i = 0; i < G_N_ELEMENTS(text_edits); i++)
+                if (ks_without(text_edits[i].name))
+                        edit_text(plan->guard->chains, &text_edits[i]);
+        for (guint i = 0; i < G_N_ELEMENTS(rule_edits); i++)
+                if (ks_without(rule_edits[i].name))
+                        edit_rules(plan, &rule_edits[i]);
+        if (ks_without("blocking-default"))
+                drop_blocking_defaults(plan);
         if (ks_without("steering"))
                 g_array_set_size(plan->routes, 0);
-        if (!found)
-                g_error("a plan has no trace of '%s', so it can't be left out", chosen);
 }

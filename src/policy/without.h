@@ -14,8 +14,7 @@
  */
 gboolean ks_without_choose(const char *name);
 
-/* Takes the protection out of a complete plan. Ends the program when the plan has
- * no trace of it: a switch without effect would prove nothing. */
+/* Takes the protection out of a complete plan, as far as that has it. */
 void ks_without_apply(KsPlan *plan);
 
 /* Whether the protection of that name is left out, for what is no part of the plan. */

@@ -31,6 +31,7 @@ AS_SERVICE = ["setpriv", "--reuid", "daemon", "--regid", "daemon", "--clear-grou
 ENDPOINT = f"Endpoint={VPN_SERVER[4]}:{SERVER_PORT}\nEndpoint=[{VPN_SERVER[6]}]:{SERVER_PORT}\n"
 SETTINGS = {"mark": BY_MARK, "port": BY_PORT, "endpoint": BY_MARK + "Protocol=udp\n" + ENDPOINT,
             "egress": BY_MARK + "[Killswitch]\nEgressGuard=yes\n",
+            "service": BY_PORT.replace("User=root", "User=daemon"),
             "host": BY_MARK + "[Killswitch]\nHostInterfaces=guest0\n",
             "prefixes": BY_MARK + f"Prefixes={VPN_NET[4]} {VPN_NET[6]}\n"}
 
@@ -169,6 +170,8 @@ class Lab(Ground):
     def spoilt(self):
         """Whatever a test has done to service and kernel: the next scene starts from nothing."""
         self.stop_service()
+        for tap in self.taps.values():
+            tap.clear()
         self.daemon.once("--rescue", root=True)
         shutil.rmtree(STATE, ignore_errors=True)
         proc.run("install", "-d", "-m", "0700", "-o", "killswitch", "-g", "killswitch", STATE)
@@ -237,6 +240,7 @@ class Lab(Ground):
                 (LAN_HOST[4], LAN_HOST[6], LAN_HOST_GLOBAL6)
             self.host.ips("\n".join(f"neighbour replace {address} lladdr 02:00:00:00:77:{last} dev {UPLINK} "
                                     "nud permanent" for address in addresses))
+        self.wire.link_was_down()
         self.listen()
 
     def refuse(self, what):
@@ -263,9 +267,10 @@ class Lab(Ground):
             self.tell("try", kind="udp", family=family, to=target[family], port=7, tag=tag, device=device)
             return self.arrives(place, lambda packet: packet.source == CLIENT[family] and
                                 tag.encode() in packet.data, f"IPv{family} through the VPN")
-        mark = {} if self.scene.settings == "port" else {"mark": MARK}
+        mark = {} if self.scene.settings in ("port", "service") else {"mark": MARK}
+        user = "service" if self.scene.settings == "service" else "root"
         tag = next(self.tags)
-        self.tell("try", user="root", kind="udp", family=family, to=VPN_SERVER[family], port=SERVER_PORT,
+        self.tell("try", user=user, kind="udp", family=family, to=VPN_SERVER[family], port=SERVER_PORT,
                   sport=51820, tag=tag, **mark)
         return self.arrives("server", lambda packet: tag.encode() in packet.data, f"IPv{family} transport")
 

@@ -41,7 +41,7 @@ NOTICED = {
     "transport-floor": (row("T7", checks.transport_without_a_way, UP), Leak),
     "dhcp": (row("T1", checks.dhcp_renewal, Scene("gone", lan="none")), Control),
     "dhcp-user": (way("T1", "dhcp-ports-4-gone", layers="steering"), Leak),
-    "replies": (row("T33", checks.strict_filter, Scene("gone", settings="port")), Control),
+    "replies": (row("T33", checks.strict_filter, Scene("gone", settings="service")), Control),
     "claims": (way("T11", "route-udp-4-gone-by-prefixes", layers="steering"), Leak),
     "dns": (way("T13", "udp-53-4-up"), Control),
     "host-networks": (row("T16", checks.guest_is_reached, Scene("gone", lan="none", settings="host")), Control),
@@ -61,7 +61,7 @@ NOTICED = {
     "guard-vpn-address": (way("T4", "address-of-the-vpn-device-4-up"), Leak),
     "guard-source-route": (way("T1", "source-route-4-gone"), Leak),
     "guard-dhcp-user": (way("T1", "dhcp-ports-device-4-gone"), Leak),
-    "guard-neighbour-discovery": (way("T2", "icmp-6-gone"), Leak),
+    "guard-neighbour-discovery": (way("T2", "icmp-6-gone", layers="guard"), Leak),
     "guard-vpn-networks": (way("T11", "route-device-4-gone-by-prefixes"), Leak),
     "guard-dns": (way("T13", "udp-53-device-4-gone"), Leak),
     "guard-lan-ranges": (way("T10", "insistent-device-4-gone"), Leak),
@@ -79,7 +79,7 @@ def protections():
     """The names that the service knows, from where they stand."""
     text = read("src/policy/without.c")
     others = re.search(r"others\[\] = \{([^}]*)\}", text)[1]
-    return set(re.findall(r'^        \{ "([a-z-]+)", ', text, re.M)) | set(re.findall(r'"([^"]+)"', others))
+    return set(re.findall(r'^        \{ "([a-z0-9-]+)", ', text, re.M)) | set(re.findall(r'"([^"]+)"', others))
 
 
 def test_every_protection_is_in_the_table():

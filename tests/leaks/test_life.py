@@ -70,6 +70,7 @@ def test_T15_sockets_from_before(lab, record, scene):
              and packet.target in PUBLIC_SERVER.values()]
     if stray:
         raise Leak(f"a socket from before showed the LAN's address inside the tunnel: {stray[0]}")
+    lab.listen()
     for number in range(len(ways)):
         lab.tell("close", name=f"old{number}")
     lab.refuse("closing sockets from before")
@@ -158,7 +159,8 @@ def test_T22_wg_quick_down(lab, record, engaged):
     environment = {"PATH": os.environ["PATH"], "WG_QUICK_USERSPACE_IMPLEMENTATION": "wireguard-go",
                    "LOG_LEVEL": "error"}
     lab.listen()
-    lab.host.run("wg-quick", "up", "wgq", env=environment)
+    # wireguard-go stays behind, and would keep our pipes open.
+    lab.host.run("sh", "-c", "wg-quick up wgq >/dev/null 2>&1", env=environment)
     assert "suppress_prefixlength 0" in lab.host.ip("rule", "show")
     # As wg-quick deletes its rules: for as long as one is listed.
     lab.host.run("bash", "-c", "while [[ $(ip -4 rule show 2>/dev/null) == *'from all lookup main "
@@ -284,14 +286,14 @@ def test_T27_callers_without_authorization(lab, record, engaged):
         except BusError:
             refused += 1
     guest.close()
-    # Engage has nothing to do when engaged, and then asks for nothing.
-    assert refused >= len(calls) - 1 and lab.ours() == before
+    # Engage and Resume have nothing to do when engaged, and then ask for nothing.
+    assert refused >= len(calls) - 2 and lab.ours() == before
     record(lab.refuse("calls of a guest") + shut(lab), engaged + lab.vpn_speaks(), tries=len(calls))
 
 
 def test_T28_hostile_names(lab, record, engaged):
     before = lab.ours()
-    names = ['wg0";flush{}', "a;accept;#", "$(reboot)", "%s%n%s%n", "}\"{", "-j", "*", "wg0\\"]
+    names = ['wg0";flush{}', "a;accept;#", "$(reboot)", "&&reboot", "}\"{", "-j", "*", "wg0\\"]
     for name in names:
         lab.host.ip("link", "add", "name", name, "type", "veth", "peer", "name", "peer0")
         lab.host.ip("link", "set", "dev", name, "up")
@@ -333,6 +335,7 @@ def test_T29_events_and_calls(lab, record, engaged):
 
 def test_T34_packet_socket_needs_rights(lab, record, engaged):
     """A program without rights can't open one; what root may is outside the model without EgressGuard=."""
+    lab.listen()
     for family in (4, 6):
         told = lab.tell("try", kind="packet", family=family, link=UPLINK, to=PUBLIC_SERVER[family])
         assert told["errors"] == ["EPERM"], told

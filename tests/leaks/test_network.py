@@ -66,6 +66,6 @@ def test_T32_redirects(lab, record, scene):
     record(*checks.redirects(lab, scene))
 
 
-@pytest.mark.parametrize("settings", ("mark", "port"))
+@pytest.mark.parametrize("settings", ("mark", "port", "service"))
 def test_T33_strict_rp_filter(lab, record, settings):
     record(*checks.strict_filter(lab, Scene("gone", settings=settings)))

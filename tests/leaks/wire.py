@@ -84,6 +84,14 @@ class Tap:
         packets, self.kept = self.kept, []
         return packets
 
+    def clear(self):
+        """Nothing that arrived until now matters, not even whether all of it was heard."""
+        try:
+            self.take()
+        except AssertionError:
+            self.clear()
+        self.kept = []
+
     def wait(self, wanted, what, limit=proc.LIMIT):
         """The packets since the last look that are wanted, as soon as there is one."""
         end = time.monotonic() + limit
@@ -132,6 +140,10 @@ class Wire(Tap):
             return sum(packet.kind == MARKER_ETHERTYPE and packet.data.startswith(text)
                        for packet in self.kept) == len(self.processors)
         proc.until(all_here, "the marked frames to pass the uplink")
+
+    def link_was_down(self):
+        """Takes note of the error that the socket has kept since then."""
+        self.marker.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def forget(self):
         """What is under way until now is of no interest."""
