@@ -55,8 +55,10 @@ def parse(kind, frame, mac):
 class Tap:
     """What arrives at one end of a link, from the moment on that the tap exists."""
 
-    def __init__(self, space, link, header=14):
+    def __init__(self, space, link, header=14, sent=False):
+        """header: of the link; sent: what leaves by this end instead of what arrives."""
         self.space = space
+        self.sent = sent
         self.link = link
         self.header = header
         with space.entered():
@@ -72,7 +74,7 @@ class Tap:
                 frame, address = self.socket.recvfrom(65536)
             except BlockingIOError:
                 break
-            if address[2] != OUTGOING:
+            if (address[2] == OUTGOING) == self.sent:
                 mac = frame[:6].hex(":") if self.header else ""
                 self.kept.append(parse(address[1], frame[self.header:], mac))
         _, lost = struct.unpack("@II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
