@@ -317,7 +317,8 @@ def by_table(way):
     return not insists and way.row in ("T1", "T4", "T5", "T7", "T8", "T10", "T11", "T13") and "%" not in way.to
 
 
-BY_GUARD = alone("T19", "guard", lambda way: way.scene.vpn == "gone" or way.row in ("T2", "T3"))
+BY_GUARD = alone("T19", "guard", lambda way: way.scene.lan == "private" and
+                 (way.scene.vpn == "gone" or way.row in ("T2", "T3")))
 BY_STEERING = alone("T20", "steering", by_table)
 BY_FLOOR = alone("T19", "floor", lambda way: way.row == "T1" and by_table(way) and way.scene.vpn == "gone" and
                  way.scene.lan == "none")

@@ -100,3 +100,14 @@ def test_nothing_is_left_for_later():
     found = [path for path in files(".c", ".h", ".py", ".sh", ".build") + executables()
              if path != here and later.search(read(path))]
     assert found == []
+
+
+def test_switches_of_the_tests_are_in_no_ordinary_build():
+    """What lets the environment leave a protection out is compiled only where the option asks for it."""
+    assert re.search(r"option\('test_switches', type: 'boolean', value: false", read("meson_options.txt"))
+    wrong = []
+    for path in files(".c", ".h", under="src"):
+        if not os.path.basename(path).startswith("without."):
+            ordinary = re.sub(r"#ifdef KS_TEST_SWITCHES\n.*?#endif", "", read(path), flags=re.S)
+            wrong += [path for word in ("KS_WITHOUT", "ks_without", "without.h") if word in ordinary]
+    assert wrong == []
