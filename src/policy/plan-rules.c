@@ -287,6 +287,39 @@ static void plan_claims(Planner *planner, int family)
         }
 }
 
+/* Holds when the table has been flushed, and in IPv6 for sockets bound to a device.
+ *
+ * In IPv4 it has to let one lookup pass: when a route is added, the kernel looks its
+ * gateway up by the rules, as root and without a protocol (fib_check_nh_v4_gw()), and a
+ * DHCP client could not set its default route. Such a lookup passes the blocking default
+ * by, because it asks for neighbours only. So the floor is for what is forwarded, for all
+ * users but root, and for root by protocol. */
+static void plan_floor(Planner *planner, int family)
+{
+        static const uint8_t protocols[] = { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP,
+                                             IPPROTO_GRE,  IPPROTO_ESP, IPPROTO_SCTP };
+        KsRule rule = rule_lookup(planner, family, KS_OFFSET_FLOOR, 0);
+        KsRule users, forwarded;
+
+        rule.action = block_rule_action(planner->settings->block_with);
+        users = forwarded = rule;
+        if (family == AF_INET6) {
+                add_rule(planner, &rule);
+                return;
+        }
+        for (guint i = 0; i < G_N_ELEMENTS(protocols); i++) {
+                rule.ipproto = protocols[i];
+                add_rule(planner, &rule);
+        }
+        only_local(&forwarded);
+        forwarded.inverted = 1;
+        add_rule(planner, &forwarded);
+        users.has_uid = 1;
+        users.uid_first = 1;
+        users.uid_last = G_MAXUINT32 - 1;
+        add_rule(planner, &users);
+}
+
 void ks_planner_add_rules(Planner *planner, int family)
 {
         KsRule rule;
@@ -301,7 +334,5 @@ void ks_planner_add_rules(Planner *planner, int family)
         plan_lan(planner, family);
         rule = rule_lookup(planner, family, KS_OFFSET_ALL, planner->settings->table);
         add_rule(planner, &rule);
-        rule = rule_lookup(planner, family, KS_OFFSET_FLOOR, 0);
-        rule.action = block_rule_action(planner->settings->block_with);
-        add_rule(planner, &rule);
+        plan_floor(planner, family);
 }

@@ -109,6 +109,29 @@ def test_pushed_routes_lead_nowhere(ground, root):
     assert ground.seen_as(family=4) == HOST[4]
 
 
+@pytest.mark.parametrize("mode", ("private", "none", "all"))
+def test_a_dhcp_client_can_set_its_routes(ground, root, mode):
+    """By a gateway on the link, private and public; or no VPN could ever connect. They lead nowhere else."""
+    if mode != "private":
+        root.call("SetLan", mode)
+    ground.host.ips("""
+        address add 192.0.2.2/24 dev eth0
+        route delete default
+        route add default via 192.168.77.1 dev eth0
+        route add 198.18.0.0/24 via 192.168.77.1 dev eth0
+        route add 198.18.1.0/24 via 192.0.2.1 dev eth0
+        route add default via 192.0.2.1 dev eth0 metric 5
+        route add 2001:db8:18::/64 via 2001:db8:77::1 dev eth0""")
+    before = ground.uplink.snapshot()
+    ground.probe(*({"kind": kind, "to": to, "port": 7} for kind in ("udp", "tcp") for to in
+                   (("203.0.113.9", "2001:db8:113::9") if mode == "all" else ("198.18.0.9", "198.18.1.9", "203.0.113.9"))))
+    assert ground.uplink.leaks(before) == {}
+    root.call("Release")
+    before = ground.uplink.snapshot()
+    ground.probe({"kind": "udp", "to": "198.18.0.9", "port": 7})
+    assert ground.uplink.leaks(before) != {}
+
+
 def test_multicast_only_with_the_lan_and_only_fixed_groups(ground, root):
     groups = ({"kind": "udp", "to": "239.1.2.3", "port": 9, "multicast_if": "eth0"},
               {"kind": "udp", "to": "ff05::1:2345", "port": 9, "multicast_if": "eth0"},

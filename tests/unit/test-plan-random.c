@@ -122,21 +122,24 @@ static void check_closed(const Host *host, const KsPlan *plan)
                                .table = settings->table,
                                .action = FR_ACT_TO_TBL,
                                .origin = KS_PROTOCOL };
-                const KsRule *last = NULL, *before = NULL;
-                guint refusing = 0;
+                guint refusing = 0, floors = 0, place = 0;
 
-                for (guint i = 0; i < plan->rules->len; i++)
-                        if (RULE(plan, i)->family == families[f]) {
-                                before = last;
-                                last = RULE(plan, i);
-                        }
-                g_assert_true(ks_rule_equal(before, &all));
-                g_assert_cmpuint(last->priority, ==, settings->priority + KS_OFFSET_FLOOR);
-                g_assert_cmpuint(last->action, !=, FR_ACT_TO_TBL);
-                all.priority = last->priority;
-                all.action = last->action;
-                all.table = 0;
-                g_assert_true(ks_rule_equal(last, &all));
+                for (guint i = 0; i < plan->rules->len; i++) {
+                        const KsRule *rule = RULE(plan, i);
+
+                        if (rule->family != families[f])
+                                continue;
+                        if (ks_rule_equal(rule, &all))
+                                place = i;
+                        if (rule->priority != settings->priority + KS_OFFSET_FLOOR)
+                                continue;
+                        /* Behind "everything", and nothing behind it but more of it. */
+                        g_assert_cmpuint(i, ==, place + ++floors);
+                        g_assert_cmpuint(rule->action, !=, FR_ACT_TO_TBL);
+                        g_assert_cmpuint(rule->destination.length, ==, 0);
+                        g_assert_cmpuint(rule->mark_mask, ==, 0);
+                }
+                g_assert_cmpuint(floors, ==, families[f] == AF_INET ? 8 : 1);
                 for (guint i = 0; i < plan->routes->len; i++) {
                         const KsRoute *route = ROUTE(plan, i);
 

@@ -22,9 +22,20 @@
         "150: from all to fc00::/7 lookup main suppress_prefixlength 1\n"                          \
         "151: from all to fe80::/10 lookup main suppress_prefixlength 1\n"
 #define LAN_ALL "179: from all lookup main suppress_prefixlength 1\n"
-#define END                                                                                        \
+#define END6                                                                                       \
         "190: from all lookup 83\n"                                                                \
         "191: from all unreachable\n"
+/* In parts, so that routes can be added: see plan_floor(). */
+#define FLOOR4(priority)                                                                           \
+        priority ": from all ipproto 1 unreachable\n" priority                                     \
+                 ": from all ipproto tcp unreachable\n" priority                                   \
+                 ": from all ipproto udp unreachable\n" priority                                   \
+                 ": from all ipproto 47 unreachable\n" priority                                    \
+                 ": from all ipproto esp unreachable\n" priority                                   \
+                 ": from all ipproto 132 unreachable\n" priority                                   \
+                 ": not from all iif lo unreachable\n" priority                                    \
+                 ": from all uidrange 1-4294967294 unreachable\n"
+#define END4 "190: from all lookup 83\n" FLOOR4("191")
 
 static void assert_rules(const KsPlan *plan, int family, const char *expected)
 {
@@ -66,8 +77,8 @@ static void test_private(void)
         g_autoptr(Host) host = plain_host();
         g_autoptr(KsPlan) plan = host_plan(host);
 
-        assert_rules(plan, AF_INET, DHCP4 DNS PRIVATE4 END);
-        assert_rules(plan, AF_INET6, DNS PRIVATE6 END);
+        assert_rules(plan, AF_INET, DHCP4 DNS PRIVATE4 END4);
+        assert_rules(plan, AF_INET6, DNS PRIVATE6 END6);
         assert_routes(plan, AF_INET, "unreachable default table 83 metric 4294967295\n");
         assert_routes(plan, AF_INET6, "unreachable default table 83 metric 4294967295\n");
         assert_sets(plan, "");
@@ -88,8 +99,8 @@ static void test_none(void)
         host->settings->lan = KS_LAN_MODE_NONE;
         g_array_append_val(host->lan_routes, route);
         plan = host_plan(host);
-        assert_rules(plan, AF_INET, DHCP4 DNS END);
-        assert_rules(plan, AF_INET6, DNS END);
+        assert_rules(plan, AF_INET, DHCP4 DNS END4);
+        assert_rules(plan, AF_INET6, DNS END6);
         g_assert_cmpstr(plan->guard->sets[KS_SET_LAN4].elements->str, ==, "");
         g_assert_cmpstr(plan->guard->sets[KS_SET_LAN6].elements->str, ==, "");
 }
@@ -104,15 +115,15 @@ static void test_all(void)
         g_array_append_val(host->lan_routes, route4);
         g_array_append_val(host->lan_routes, route6);
         plan = host_plan(host);
-        assert_rules(plan, AF_INET, DHCP4 DNS LAN_ALL END);
-        assert_rules(plan, AF_INET6, DNS LAN_ALL END);
+        assert_rules(plan, AF_INET, DHCP4 DNS LAN_ALL END4);
+        assert_rules(plan, AF_INET6, DNS LAN_ALL END6);
         g_assert_cmpstr(plan->guard->sets[KS_SET_LAN4].elements->str, ==,
                         "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, "
                         "203.0.113.0/24");
         g_assert_cmpstr(plan->guard->sets[KS_SET_LAN6].elements->str, ==,
                         "fc00::/7, fe80::/10, 2001:db8::/64");
         without = ks_plan_new(host->settings, KS_LAN_MODE_ALL, host->links, NULL, NULL);
-        assert_rules(without, AF_INET, DHCP4 DNS LAN_ALL END);
+        assert_rules(without, AF_INET, DHCP4 DNS LAN_ALL END4);
 }
 
 /* What the steering layer doesn't take for LAN, the guard must not either. */
@@ -143,7 +154,7 @@ static void test_lan_in_force(void)
 
         host->settings->lan = KS_LAN_MODE_ALL;
         plan = ks_plan_new(host->settings, KS_LAN_MODE_NONE, host->links, NULL, NULL);
-        assert_rules(plan, AF_INET, DHCP4 DNS END);
+        assert_rules(plan, AF_INET, DHCP4 DNS END4);
         g_assert_cmpstr(plan->guard->sets[KS_SET_LAN4].elements->str, ==, "");
 }
 
@@ -154,8 +165,8 @@ static void test_lan_dns(void)
 
         host->settings->lan_dns = TRUE;
         plan = host_plan(host);
-        assert_rules(plan, AF_INET, DHCP4 PRIVATE4 END);
-        assert_rules(plan, AF_INET6, PRIVATE6 END);
+        assert_rules(plan, AF_INET, DHCP4 PRIVATE4 END4);
+        assert_rules(plan, AF_INET6, PRIVATE6 END6);
 }
 
 static void test_block_with(void)
@@ -202,8 +213,7 @@ static void test_table_and_priority(void)
                 "32708: from all ipproto udp dport 853 lookup 4000\n"
                 "32709: from all ipproto tcp dport 853 lookup 4000\n"
                 "32744: from all lookup main suppress_prefixlength 1\n"
-                "32755: from all lookup 4000\n"
-                "32756: from all unreachable\n");
+                "32755: from all lookup 4000\n" FLOOR4("32756"));
         assert_routes(plan, AF_INET6, "unreachable default table 4000 metric 4294967295\n");
 }
 
@@ -231,10 +241,10 @@ static void test_host_interfaces(void)
                            "135: from all to 198.51.100.0/28 lookup main "
                            "suppress_prefixlength 1\n"
                            "135: from all to 172.18.0.0/16 lookup main suppress_prefixlength "
-                           "1\n" DNS PRIVATE4 END);
+                           "1\n" DNS PRIVATE4 END4);
         assert_rules(plan, AF_INET6,
                      "135: from all to fd17::/64 lookup main suppress_prefixlength 1\n" DNS PRIVATE6
-                             END);
+                             END6);
         assert_sets(plan, "host_link: 7, 8\n");
 }
 
