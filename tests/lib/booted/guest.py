@@ -13,7 +13,13 @@ import traceback
 
 LIMIT = 60          # seconds that something may take which normally takes milliseconds; emulation is slow
 CAP_NET_ADMIN = 12
+REBOOT = 133         # the status with which a script asks for a reboot, after which it goes on
+_RESUME = "/share/resume"
 _CHECKS = []
+
+
+class Reboot(Exception):
+    """Raised by a check that has ended well: the checks after it run when the system has booted again."""
 
 
 def check(function):
@@ -23,14 +29,21 @@ def check(function):
 
 
 def main(out=sys.stdout):
-    """Run every check and report each as it ends. Without the first, which sets the scene, there is no other."""
+    """Run every check and report each as it ends. Without the first, which sets the scene, there is no other.
+
+    Returns the exit status. After a reboot it goes on with the check behind the one that asked for it."""
     failed = 0
     print(f"1..{len(_CHECKS)}", file=out, flush=True)
     for number, function in enumerate(_CHECKS, 1):
+        if number <= _done():
+            continue
         begin = time.monotonic()
+        reboot = False
         try:
             function()
             word = "ok"
+        except Reboot:
+            word, reboot = "ok", True
         except BaseException:  # a failed check must not end the report
             word = "not ok"
             failed += 1
@@ -40,17 +53,29 @@ def main(out=sys.stdout):
                 print("#", line, file=out)
         print(f"# {time.monotonic() - begin:.2f} s", file=out)
         print(f"{word} {number} {function.__name__}", file=out, flush=True)
+        if reboot:
+            with open(_RESUME, "w", encoding="ascii") as file:
+                file.write(str(number))
+            return REBOOT
         if failed and number == 1:
             break
     return 1 if failed else 0
 
 
-def sh(*command, ok=True, **options):
+def _done():
+    """How many checks ran before this boot."""
+    if not os.path.exists(_RESUME):
+        return 0
+    with open(_RESUME, encoding="ascii") as file:
+        return int(file.read())
+
+
+def sh(*command, ok=True, limit=LIMIT, **options):
     """Run a command, given as words or as one line for the shell, and return it completed."""
     shell = len(command) == 1 and isinstance(command[0], str)
     done = subprocess.run(command[0] if shell else command, shell=shell, text=True, check=False,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=LIMIT, **options)
+                          timeout=limit, **options)
     if ok and done.returncode:
         raise AssertionError(f"{command}: status {done.returncode}\n{done.stdout}{done.stderr}")
     return done
