@@ -71,3 +71,10 @@ def test_units_give_the_service_one_right_only():
         for line in ("AmbientCapabilities=CAP_NET_ADMIN", "CapabilityBoundingSet=CAP_NET_ADMIN",
                      "NoNewPrivileges=yes", "User=@user@"):
             assert re.search(f"^{re.escape(line)}$", unit, re.M), (path, line)
+
+
+def test_the_threat_model_has_every_row():
+    """The table of ways out, row by row as the suite that tries them has it."""
+    rows = re.findall(r"^\| (T\d+) \|", read("docs/threat-model.md"), re.M)
+    assert rows == re.findall(r'^    "(T\d+)": "', read("tests/leaks/report.py"), re.M)
+    assert rows == [f"T{number}" for number in range(1, len(rows) + 1)]
