@@ -141,7 +141,7 @@ static const struct RuleSwitch {
 };
 
 /* Protections that are neither a rule nor text of the guard. */
-static const char *const others[] = { "blocking-default", "link-kind" };
+static const char *const others[] = { "blocking-default", "egress", "link-kind" };
 
 static const char *chosen;
 
@@ -219,6 +219,8 @@ void ks_without_apply(KsPlan *plan)
                         edit_rules(plan, &rule_edits[i]);
         if (ks_without("blocking-default"))
                 drop_blocking_defaults(plan);
+        if (ks_without("egress"))
+                g_string_truncate(plan->guard->hooks, 0);
         if (ks_without("steering"))
                 g_array_set_size(plan->routes, 0);
 }

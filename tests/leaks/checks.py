@@ -471,4 +471,15 @@ def strict_filter(lab, scene):
         lab.host.write(f"net/ipv4/conf/{UPLINK}/rp_filter", 2)
 
 
+def packet_socket_of_root(lab, scene):
+    """Root's frames, which pass the IP layer by."""
+    def sent(how):
+        return sum(how(lab, PUBLIC_SERVER[family], user="root", kind="packet", link=UPLINK, **{"from": HOST[family]})
+                   for family in (4, 6))
+    lab.release(scene)
+    seen = sent(let_out)
+    lab.engage(scene)
+    return sent(kept_in), seen
+
+
 UP, GONE = Scene("up"), Scene("gone")

@@ -66,6 +66,7 @@ NOTICED = {
     "guard-dns": (way("T13", "udp-53-device-4-gone"), Leak),
     "guard-lan-ranges": (way("T10", "insistent-device-4-gone"), Leak),
     "guard-groups": (way("T14", "group-4-gone"), Leak),
+    "egress": (row("T34", checks.packet_socket_of_root, Scene("gone", settings="egress")), Leak),
     "guard-refusal": (way("T3", "pktinfo-4-gone"), Leak),
     "guard-forward": (row("T16", checks.forwarded, GONE), Leak),
     "guard-vpn-address-input": (row("T31", checks.for_the_vpns_address, UP), Leak),

@@ -13,6 +13,7 @@ from lib.daemon import DROP_INS, STATE
 from lib.internet import PUBLIC_SERVER, UPLINK
 from lib.wireguard import CLIENT, SERVER_PORT
 
+from leaks import checks
 from leaks.checks import kept_in, let_out
 from leaks.lab import Scene
 from leaks.report import Leak
@@ -344,13 +345,7 @@ def test_T34_packet_socket_needs_rights(lab, record, engaged):
 
 def test_T34_egress_guard(lab, record):
     """With EgressGuard=yes not even root's frames leave, from a packet socket or a link beside the uplink."""
-    scene = Scene("gone", settings="egress")
-    lab.release(scene)
-    seen = sum(let_out(lab, PUBLIC_SERVER[family], user="root", kind="packet", link=UPLINK, **{"from": source})
-               for family, source in ((4, "192.168.77.2"), (6, "2001:db8:77::2")))
-    lab.engage(scene)
-    packets = sum(kept_in(lab, PUBLIC_SERVER[family], user="root", kind="packet", link=UPLINK, **{"from": source})
-                  for family, source in ((4, "192.168.77.2"), (6, "2001:db8:77::2")))
+    packets, seen = checks.packet_socket_of_root(lab, Scene("gone", settings="egress"))
     record(packets + shut(lab), seen + lab.vpn_speaks(), "packet socket with EgressGuard")
     lab.spoilt()
 
