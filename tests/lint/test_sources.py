@@ -74,13 +74,11 @@ def test_licenses():
 
 
 def test_formatting():
-    wrong = []
-    for path in files(".c", ".h"):
-        done = subprocess.run(["clang-format", "--style=file", os.path.join(TREE, path)],
-                              stdout=subprocess.PIPE, text=True, check=True)
-        if done.stdout != read(path):
-            wrong.append(path)
-    assert wrong == [], "clang-format -i " + " ".join(wrong)
+    # All in one go: it starts slowly.
+    done = subprocess.run(["clang-format", "--style=file", "--dry-run", *files(".c", ".h")], cwd=TREE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    wrong = sorted(set(re.findall(r"^([^\s:]+):\d+:\d+: warning: code should be clang-formatted", done.stderr, re.M)))
+    assert (done.returncode, wrong) == (0, []), "clang-format -i " + " ".join(wrong)
 
 
 def test_whitespace():
