@@ -61,8 +61,8 @@ static int rescue(const char *state_directory)
         }
         fprintf(stderr,
                 "killswitchd: the rescue is not complete: %s\n"
-                "Run it again; if it stays so, 'nft delete table inet killswitch' and\n"
-                "'ip rule' show what is left.\n",
+                "Run it again; if it stays so, 'nft list tables' and 'ip rule' show what is "
+                "left.\n",
                 error->message);
         return EXIT_FAILURE;
 }

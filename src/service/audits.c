@@ -10,9 +10,10 @@
 /* Between two audits: this many times what the last one took, and not below this, µs. */
 #define AUDIT_SHARE 10
 #define AUDIT_GAP_MIN (10 * G_TIME_SPAN_MILLISECOND)
-/* Calls that wait, of one connection and of all. */
+/* Calls that wait, of one connection and of all. The bus lets a user have 256 connections
+ * (max_connections_per_user), so one alone can't use up the places of others. */
 #define SENDER_MAX 16
-#define WAITING_MAX 1024
+#define WAITING_MAX (8 * 256 * SENDER_MAX)
 
 struct KsAudits {
         KsEngine *engine;

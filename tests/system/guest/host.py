@@ -30,11 +30,25 @@ def network():
 
 def kernel():
     """What of it is the kill switch's, without counters: the guard, rules and routes of both families."""
-    guard = sh("nft list table inet killswitch", ok=False).stdout
+    guard = "".join(sh(f"nft list table {family} killswitch", ok=False).stdout for family in ("inet", "netdev"))
     ours = [[rule for rule in json.loads(out(f"ip -{family} -N -j -d rule")) if str(rule.get("protocol")) == "83"]
             for family in (4, 6)]
     ours += [out(f"ip -{family} -N route show table all proto 83").splitlines() for family in (4, 6)]
     return re.sub(r"packets \d+ bytes \d+", "", guard).splitlines(), ours
+
+
+def with_egress_guard():
+    """Have the service, engaged, guard the uplinks as well; to be put back where removal is tried."""
+    os.makedirs("/etc/killswitch/killswitch.conf.d", exist_ok=True)
+    with open("/etc/killswitch/killswitch.conf.d/50-egress.conf", "w", encoding="ascii") as file:
+        file.write("[Killswitch]\nEgressGuard=yes\n")
+    out("ksctl reload && ksctl on")
+    out("nft list table netdev killswitch")
+
+
+def without_egress_guard():
+    """The settings as they were."""
+    os.unlink("/etc/killswitch/killswitch.conf.d/50-egress.conf")
 
 
 def released():

@@ -111,9 +111,10 @@ def a_machine_that_is_locked_out():
 
 @check
 def a_machine_that_is_locked_out_with_a_broken_program():
-    out("ksctl on")
+    host.with_egress_guard()
     stuck()
     follow("A machine that is locked out", 2)
+    host.without_egress_guard()
     released()
     reaches_out()
     out("systemctl enable --now killswitchd.service")

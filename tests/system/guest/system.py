@@ -235,11 +235,12 @@ def removal_without_bus_and_service_releases():
 @check
 def removal_with_a_broken_program_releases():
     dpkg("-i", FIRST)
-    call("Engage")
+    host.with_egress_guard()
     engaged()
     os.unlink("/usr/libexec/killswitchd")
     shutil.copy("/bin/false", "/usr/libexec/killswitchd")
     assert "done by hand" in sh("dpkg -r killswitch").stderr
+    host.without_egress_guard()
     released()
     reaches_out()
 
