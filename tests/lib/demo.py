@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lib import proc  # noqa: E402
 from lib.agent import Terminal  # noqa: E402
-from lib.ground import BY_MARK, Ground  # noqa: E402
+from lib.ground import BY_MARK, NOTHING, Ground  # noqa: E402
 from lib.internet import HOST, PUBLIC_SERVER, UPLINK  # noqa: E402
 from lib.machine import ROOT_PASSWORD, Machine, environment  # noqa: E402
 from lib.senders import Flood, patient  # noqa: E402
@@ -180,7 +180,7 @@ class Story:
                    f"exit status {status}")
         ours = self.ground.ours()
         tell.claim("its rules, routes and filters are gone to the last one",
-                   ours == {"rules": {4: [], 6: []}, "routes": {4: [], 6: []}, "guard": None}, str(ours))
+                   ours == NOTHING, str(ours))
         self.arrivals(HOST)
         before = self.uplink.snapshot()
         results = self.ground.probe(*(patient(kind="udp", to=PUBLIC_SERVER[family], port=7, device=UPLINK)

@@ -28,6 +28,8 @@ SourcePort={PORT}
 
 TABLE = 83
 GUARD = ["inet", "killswitch"]
+# What ours() tells when the kill switch is off.
+NOTHING = {"rules": {4: [], 6: []}, "routes": {4: [], 6: []}, "guard": None, "egress": None}
 EGRESS = ["netdev", "killswitch"]
 
 
@@ -132,7 +134,7 @@ class Ground:
 
     def assert_nothing_left(self):
         """Off means: no rule, no route, no table of ours."""
-        assert self.ours() == {"rules": {4: [], 6: []}, "routes": {4: [], 6: []}, "guard": None, "egress": None}
+        assert self.ours() == NOTHING
 
     def wipe(self):
         """Takes out of the kernel what a reboot would: every rule, route and table of ours."""
