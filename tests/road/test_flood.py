@@ -7,7 +7,7 @@ from lib.ground import BY_MARK
 from lib.internet import PUBLIC_SERVER, UPLINK
 from lib.senders import Flood
 
-CYCLES = 25
+CYCLES = 100
 WAYS = tuple((PUBLIC_SERVER[family], device) for family in (4, 6) for device in ("", UPLINK))
 
 
