@@ -142,13 +142,12 @@ def link_down_refuses_imitators_too():
     with world.flood():
         for _ in range(5):
             out("ip link set wg0 down")
-            # Refused while an imitator has the port.
-            eventually(lambda: sh("ip link set wg0 up", ok=False).returncode == 0, "the link is up again")
+            world.link_up("wg0")
         out("ip link set wg0 down")
         reaches("blocking")
     # WireGuard has closed its socket now, so that anybody can bind its port.
     world.refused(PLAIN + AROUND + ("port4", "port6", "server4", "server6"), SOURCE_PORT="51820")
-    out("ip link set wg0 up")
+    world.link_up("wg0")
     out(f"ip addr replace {TUNNEL6}/64 dev wg0 nodad")
     reaches("protecting")
     world.flows(PLAIN, (TUNNEL4, TUNNEL6))

@@ -190,5 +190,10 @@ def wireguard_up(name="wg0", port=51820, endpoint=VPN4):
         wg set {name} private-key {KEYS}/client listen-port {port} peer $(cat {KEYS}/server.pub) \
             endpoint {f'[{endpoint}]' if ':' in endpoint else endpoint}:{SERVER_PORT} allowed-ips 0.0.0.0/0,::/0
         ip addr add {TUNNEL4}/24 dev {name}
-        ip addr add {TUNNEL6}/64 dev {name} nodad
-        ip link set {name} up""")
+        ip addr add {TUNNEL6}/64 dev {name} nodad""")
+    link_up(name)
+
+
+def link_up(name):
+    """Raise a link that listens on a port; the kernel refuses while an imitator has that port."""
+    guest.eventually(lambda: sh(f"ip link set {name} up", ok=False).returncode == 0, f"{name} is up")
