@@ -31,6 +31,18 @@ def udp(family, source, target, sport=4000, dport=9, data=b"past the IP layer", 
     return struct.pack("!IHBB", 6 << 28, len(payload), 44 if fragment else 17, 64) + ends + payload
 
 
+def source_routed(family, target, onward):
+    """A packet that asks its target to pass it on: loose source route, or routing header (RFC 791, RFC 8200)."""
+    inner = udp(family, HOST[family], target)
+    if family == 4:
+        option = struct.pack("!BBB4sB", 131, 7, 4, socket.inet_aton(onward), 0)
+        head = bytes([0x47]) + inner[1:2] + struct.pack("!H", len(inner) + len(option)) + inner[4:10] + bytes(2) + \
+            inner[12:20] + option
+        return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + inner[20:]
+    header = struct.pack("!BBBBI", 17, 2, 0, 1, 0) + socket.inet_pton(socket.AF_INET6, onward)
+    return inner[:4] + struct.pack("!HB", len(inner) - 40 + len(header), 43) + inner[7:40] + header + inner[40:]
+
+
 def to_public(family, **fields):
     return udp(family, HOST[family], PUBLIC_SERVER[family], **fields)
 

@@ -92,6 +92,21 @@ def test_packet_sockets_to_the_lan(ground):
             assert (counted[f"lan{family}"], counted["dns_lan"]) == (int(passes), 0), (family, port, counted)
 
 
+def test_source_routes_by_packet_sockets(ground):
+    """A neighbour on the LAN is no relay: it would pass on what it is told to."""
+    root = engage(ground)
+
+    def arrived(family):
+        packet = frames.source_routed(family, LAN_HOST[family], PUBLIC_SERVER[family])
+        before = ground.uplink.snapshot()
+        frames.send(ground.host, UPLINK, frames.frame(packet, frames.KIND[family]))
+        ground.uplink.settle()
+        return ground.uplink.since(before)[f"lan{family}"]
+    assert [arrived(family) for family in (4, 6)] == [0, 0]
+    root.call("Release")
+    assert [arrived(family) for family in (4, 6)] == [1, 1]
+
+
 # By other links of the host
 
 def attach(guest, link):
