@@ -84,6 +84,8 @@ class Internet:
             router.write(f"net/{key}", 1)
         for family in ("ipv4", "ipv6"):
             router.write(f"net/{family}/neigh/br0/proxy_delay", 0)
+            # Or a neighbour that was met before Engage is asked for seconds later, amid another test.
+            host.write(f"net/{family}/neigh/{UPLINK}/ucast_solicit", 0)
         host.write("net/ipv4/conf/all/rp_filter", 0)
         host.write("net/ipv4/conf/default/rp_filter", 2)
         host.write(f"net/ipv4/conf/{UPLINK}/rp_filter", 2)
