@@ -12,11 +12,17 @@
 void ks_guard_append_egress(GString *text, const KsSettings *settings, KsLan lan)
 {
         ks_guard_append_transport(text, settings, KS_GUARD_EGRESS);
-        g_string_append(text, "\tchain refuse {\n"
-                              "\t\tcounter name blocked drop\n"
-                              "\t}\n"
-                              "\tchain packet {\n"
-                              "\t\t" ROUTED " jump transport\n");
+        g_string_append(text,
+                        "\tchain refuse {\n"
+                        "\t\tcounter name blocked drop\n"
+                        "\t}\n"
+                        "\tchain packet {\n"
+                        "\t\t" ROUTED " jump transport\n"
+                        /* No neighbour is told to pass a packet on. The kernel can't look for
+                         * an option here (ipv4_find_option() takes the frame's start for the
+                         * packet's), so any will do; groups have them, and pass nothing on. */
+                        "\t\tip hdrlength != 5 ip daddr != 224.0.0.0/4 goto refuse\n"
+                        "\t\texthdr rt exists goto refuse\n");
         ks_guard_append_direct_rules(text, settings, lan);
         g_string_append(text, "\t}\n"
                               /* What the frame says and what its sender told the kernel must be

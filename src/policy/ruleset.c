@@ -133,16 +133,12 @@ static void append_lan_rules(GString *text, const KsSettings *settings, KsLan la
 
 void ks_guard_append_direct_rules(GString *text, const KsSettings *settings, KsLan lan)
 {
-        g_string_append(text, /* A neighbour that is told to pass a packet on is a way out. */
-                        "\t\tip option lsrr exists goto refuse\n"
-                        "\t\tip option ssrr exists goto refuse\n"
-                        "\t\texthdr rt exists goto refuse\n"
-                        "\t\tip version 4 udp sport 68 udp dport 67 meta skuid 0-999 accept\n"
-                        "\t\tip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 "
-                        "meta skuid 0-999 accept\n"
-                        "\t\tip6 hoplimit 255 icmpv6 type { 133, 135, 136 } accept\n"
-                        "\t\tip daddr @vpn_network4 goto refuse\n"
-                        "\t\tip6 daddr @vpn_network6 goto refuse\n");
+        g_string_append(text, "\t\tip version 4 udp sport 68 udp dport 67 meta skuid 0-999 accept\n"
+                              "\t\tip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 "
+                              "meta skuid 0-999 accept\n"
+                              "\t\tip6 hoplimit 255 icmpv6 type { 133, 135, 136 } accept\n"
+                              "\t\tip daddr @vpn_network4 goto refuse\n"
+                              "\t\tip6 daddr @vpn_network6 goto refuse\n");
         append_lan_rules(text, settings, lan);
         g_string_append(text, "\t\tgoto refuse\n");
 }
@@ -161,7 +157,11 @@ static void append_output_chain(GString *text, const KsSettings *settings, KsLan
                               /* What comes by the VPN from a LAN address is not answered by the
                                * LAN: that would show the VPN's address there. */
                               "\t\tip saddr @vpn_address4 goto refuse\n"
-                              "\t\tip6 saddr @vpn_address6 goto refuse\n");
+                              "\t\tip6 saddr @vpn_address6 goto refuse\n"
+                              /* A neighbour that is told to pass a packet on is a way out. */
+                              "\t\tip option lsrr exists goto refuse\n"
+                              "\t\tip option ssrr exists goto refuse\n"
+                              "\t\texthdr rt exists goto refuse\n");
         ks_guard_append_direct_rules(text, settings, lan);
         g_string_append(text, "\t}\n");
 }

@@ -190,8 +190,8 @@ static void test_same_as_output(void)
 
                 host->settings->egress_guard = TRUE;
                 plan = host_plan(host);
-                output = rules_of(plan->guard->chains->str, "output", "\t\tip option lsrr");
-                packet = rules_of(plan->guard->egress->str, "packet", "\t\tip option lsrr");
+                output = rules_of(plan->guard->chains->str, "output", "\t\tip version 4 udp");
+                packet = rules_of(plan->guard->egress->str, "packet", "\t\tip version 4 udp");
                 g_assert_cmpstr(output, ==, packet);
         }
 }
