@@ -4,6 +4,7 @@
 import os
 import re
 import subprocess
+import sys
 import xml.etree.ElementTree as xml
 
 import pytest
@@ -78,3 +79,44 @@ def test_the_threat_model_has_every_row():
     rows = re.findall(r"^\| (T\d+) \|", read("docs/threat-model.md"), re.M)
     assert rows == re.findall(r'^    "(T\d+)": "', read("tests/leaks/report.py"), re.M)
     assert rows == [f"T{number}" for number in range(1, len(rows) + 1)]
+
+
+def described(page):
+    """What a manual page explains: every word in bold that stands alone at the start of a line."""
+    text = read(f"docs/man/{page}.scd")
+    return {re.sub(r"[=\[].*", "", word) for line in re.findall(r"^\*(.*)$", text, re.M)
+            for word in re.split(r"[*, ]+", line) if word}
+
+
+def test_the_manual_has_every_command_and_option():
+    source = read("client/ksctl/main.c")
+    verbs = re.search(r"verbs\[\] = \{(.*?)\n\};", source, re.S)[1]
+    options = re.search(r"long_options\[\] = \{(.*?)\n\};", source, re.S)[1]
+    wanted = set(re.findall(r'\{ "([a-z-]+)"', verbs)) | {f"--{name}" for name in re.findall(r'\{ "([a-z-]+)"', options)}
+    assert len(wanted) > 20 and wanted - described("ksctl.1") == set()
+    options = re.search(r"options\[\] = \{(.*?)\};", read("src/main.c"), re.S)[1]
+    wanted = {f"--{name}" for name in re.findall(r'\{ "([a-z-]+)"', options)}
+    assert len(wanted) > 3 and wanted - described("killswitchd.8") == set()
+
+
+def test_the_manual_has_every_key():
+    wanted = set(re.findall(r'^        \{ "(\w+)", (?:TRUE|FALSE),', read("src/engine/settings-keys.c"), re.M))
+    assert len(wanted) > 20 and wanted - described("killswitch.conf.5") == set()
+    guide = set(re.findall(r"^\| `(\w+)` \|", read("docs/configuration.md"), re.M))
+    assert wanted == guide
+
+
+def test_the_manual_of_the_interface_has_every_member():
+    text = subprocess.run([sys.executable, os.path.join(TREE, "docs/man/interface.py"), os.path.join(TREE, INTERFACE),
+                           "/dev/stdout"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    sections = dict(re.findall(r"^## (\w+)\n\n((?:(?!##? ).*\n)+)", text, re.M))
+    members = [node.get("name") for node in parse(INTERFACE).find("interface")]
+    assert len(members) > 15 and set(members) == set(sections)
+    assert [name for name, section in sections.items() if len(section.split()) < 4] == []
+
+
+@pytest.mark.parametrize("page", files(".scd", under="docs"))
+def test_the_manual_is_sound(page):
+    done = subprocess.run("scdoc | LC_ALL=C.UTF-8 groff -man -Tutf8 -ww -z", shell=True, input=read(page), text=True,
+                          stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
