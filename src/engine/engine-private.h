@@ -21,18 +21,21 @@ struct KsEngine {
         /* What is wrong; each NULL when it isn't. */
         char *settings_problem;
         char *storage_problem;
+        /* The intent that is in force isn't the one on disk: it could not be written, or, when
+         * intent_unread is set, what is on disk could not be read. */
+        gboolean intent_due, intent_unread;
         char *kernel_problem;
         char *table_problem;
         GPtrArray *shadows; /* of char*: rules of others that lead out before ours; never NULL */
         gboolean has_rules_ahead;
         gint64 shadows_ready; /* CLOCK_MONOTONIC µs: not looked at again before */
         guint shadow_source;
-        guint route_source, nftables_source, deadline_source, retry_source;
+        guint route_source, nftables_source, deadline_source, retry_source, storage_source;
         guint pause_source;  /* while events wait; see on_event() */
         gint64 work_left;    /* µs that following events may still take */
         gint64 worked_until; /* CLOCK_MONOTONIC, µs, when work_left was true */
         int deadline_fd;
-        guint retry_delay; /* ms */
+        guint retry_delay, storage_delay; /* ms */
 };
 
 /* LAN access in force. */
@@ -67,6 +70,22 @@ void ks_engine_check_shadows(KsEngine *engine, gboolean rules);
 
 /* Acts on the events that wait, so that what is repaired at once is no finding. */
 void ks_engine_settle(KsEngine *engine);
+
+/**
+ * ks_engine_save() - write an intent
+ * @next: what is to be on disk
+ * @must_hold: it is in force whether it could be written or not
+ *
+ * A failure is told as a problem, and looked at again until it has gone.
+ */
+gboolean ks_engine_save(KsEngine *engine, KsIntent *next, gboolean must_hold, GError **error);
+
+/* Reads the intent; what can't be read is told as a problem and counts as engaged. */
+void ks_engine_load(KsEngine *engine);
+
+/* After a failure of either: whether it is mended by now. */
+void ks_engine_retry_storage(KsEngine *engine);
+void ks_engine_cancel_storage(KsEngine *engine);
 
 /* While nothing is enforced: look at the links for those who ask. */
 void ks_engine_plan_idle(KsEngine *engine);

@@ -72,12 +72,13 @@ KsPlan *ks_engine_plan(KsEngine *engine, GError **error)
 static void remember_networks(KsEngine *engine)
 {
         const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
-        g_autoptr(GError) local = NULL;
 
         if (!plan || !ks_intent_add_networks(&engine->intent, plan->claims))
                 return;
-        if (!ks_store_save(engine->store, &engine->intent, &local))
-                ks_log(LOG_WARNING, "%s", local->message);
+        /* What was asked for can't be read; a copy of what counts for it must not take its place.
+         */
+        if (!engine->intent_unread)
+                ks_engine_save(engine, &engine->intent, TRUE, NULL);
 }
 
 /* One attempt to bring the kernel to a plan made now. */
@@ -238,16 +239,6 @@ static void load_settings(KsEngine *engine)
         engine->settings = settings;
 }
 
-static void load_intent(KsEngine *engine)
-{
-        g_autoptr(GError) local = NULL;
-
-        if (!ks_store_load(engine->store, &engine->intent, &local)) {
-                ks_log(LOG_ERR, "%s", local->message);
-                engine->storage_problem = g_strdup(local->message);
-        }
-}
-
 gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
 {
         g_autoptr(GError) local = NULL;
@@ -255,10 +246,10 @@ gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
         gboolean fine;
 
         load_settings(engine);
-        load_intent(engine);
-        engine->reset_due = TRUE;
         if (watch && !ks_engine_watch(engine, error))
                 return FALSE;
+        ks_engine_load(engine);
+        engine->reset_due = TRUE;
         if (engine->intent.mode != KS_MODE_STEADY &&
             ks_intent_remaining(&engine->intent, &now) == 0) {
                 ks_engine_deadline(engine);

@@ -51,7 +51,7 @@ static gboolean fail(GError **error, KsError code, const char *sentence)
 /* Nothing is wrong that doing it again could mend. */
 static gboolean is_settled(const KsEngine *engine)
 {
-        return !engine->storage_problem && !engine->kernel_problem;
+        return !engine->intent_due && !engine->kernel_problem;
 }
 
 gboolean ks_engine_check(KsEngine *engine, const KsRequest *request, gboolean *nothing_to_do,
@@ -110,24 +110,11 @@ gboolean ks_engine_check(KsEngine *engine, const KsRequest *request, gboolean *n
         }
 }
 
-static gboolean save(KsEngine *engine, KsIntent *next, GError **error)
-{
-        if (!ks_store_save(engine->store, next, error))
-                return FALSE;
-        g_clear_pointer(&engine->storage_problem, g_free);
-        return TRUE;
-}
-
 /* Undoes what a failed request wrote. The kernel follows in any case. */
 static void put_back(KsEngine *engine, KsIntent *was)
 {
-        g_autoptr(GError) local = NULL;
-
         engine->intent = *was;
-        if (!save(engine, was, &local)) {
-                g_free(engine->storage_problem);
-                engine->storage_problem = g_strdup(local->message);
-        }
+        ks_engine_save(engine, was, TRUE, NULL);
         ks_engine_sync(engine, KS_CHANGE_LOST, NULL, NULL);
         ks_engine_arm_deadline(engine);
         ks_engine_update_state(engine, "settings");
@@ -153,8 +140,10 @@ static gboolean transition(KsEngine *engine, KsIntent next, const char *reason, 
         /* Known already, so that they need no writing of their own. */
         if (ks_intent_is_up(&next) && engine->idle_plan)
                 ks_intent_add_networks(&next, engine->idle_plan->claims);
-        if (!save(engine, &next, error))
+        if (!ks_engine_save(engine, &next, FALSE, error)) {
+                ks_engine_update_state(engine, reason);
                 return FALSE;
+        }
         if (!was_up || next.has_lan != was.has_lan || next.lan != was.lan)
                 engine->reset_due = TRUE;
         engine->intent = next;
@@ -201,13 +190,10 @@ static gboolean set_lan(KsEngine *engine, KsLan lan, GError **error)
 /* SetLan holds until the administrator changes the setting it overrode. */
 static void forget_lan(KsEngine *engine)
 {
-        g_autoptr(GError) local = NULL;
-
         if (!engine->intent.has_lan || engine->intent.lan_in_settings == engine->settings->lan)
                 return;
         engine->intent.has_lan = FALSE;
-        if (!save(engine, &engine->intent, &local))
-                ks_log(LOG_WARNING, "%s", local->message);
+        ks_engine_save(engine, &engine->intent, TRUE, NULL);
 }
 
 static gboolean reload(KsEngine *engine, GError **error)
@@ -295,15 +281,9 @@ void ks_engine_deadline(KsEngine *engine)
         gboolean trial = engine->intent.mode == KS_MODE_TRIAL;
         const char *reason = trial ? "trial-expired" : "pause-expired";
         KsIntent next = intent_with(engine, !trial);
-        g_autoptr(GError) local = NULL;
 
         next.since = ks_now().realtime;
-
-        if (!save(engine, &next, &local)) {
-                g_free(engine->storage_problem);
-                engine->storage_problem = g_strdup(local->message);
-                ks_log(LOG_ERR, "%s", local->message);
-        }
+        ks_engine_save(engine, &next, TRUE, NULL);
         engine->reset_due = TRUE;
         engine->intent = next;
         ks_engine_sync(engine, KS_CHANGE_LOST, reason, NULL);

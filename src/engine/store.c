@@ -381,6 +381,11 @@ gboolean ks_store_mark(KsStore *store, GError **error)
         return TRUE;
 }
 
+gboolean ks_store_exists(const KsStore *store)
+{
+        return store->seen.st_ino != 0;
+}
+
 gboolean ks_store_changed(KsStore *store)
 {
         g_autofree char *path = g_build_filename(store->directory, INTENT_FILE, NULL);

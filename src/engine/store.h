@@ -92,6 +92,9 @@ gboolean ks_store_load(KsStore *store, KsIntent *intent, GError **error);
  */
 gboolean ks_store_save(KsStore *store, KsIntent *intent, GError **error);
 
+/* Whether there was a file when it was last read or written. */
+gboolean ks_store_exists(const KsStore *store);
+
 /* Whether somebody else (a rescue) has written the intent since we last did or read. */
 gboolean ks_store_changed(KsStore *store);
 

@@ -122,13 +122,42 @@ def make_missing():
     os.rename(STATE, f"{STATE}.away")
 
 
+class Spoiled:
+    """The state directory, which can be spoiled and mended."""
+
+    def __init__(self, how):
+        self.how = how
+        self.owner = os.stat(STATE)
+
+    def __call__(self):
+        {"unwritable": make_unwritable, "full": make_full, "missing": make_missing}[self.how]()
+
+    def mend(self):
+        """As an administrator does: nothing else but the cause goes away."""
+        if self.how == "unwritable":
+            os.chown(STATE, self.owner.st_uid, self.owner.st_gid)
+            os.chmod(STATE, 0o700)
+        elif self.how == "full":
+            os.unlink(f"{STATE}/filler")
+        else:
+            os.rename(f"{STATE}.away", STATE)
+
+
 @pytest.fixture(params=("unwritable", "full", "missing"))
 def spoil(request):
-    def go():
-        {"unwritable": make_unwritable, "full": make_full, "missing": make_missing}[request.param]()
-    yield go
+    yield Spoiled(request.param)
     proc.run("umount", STATE, check=False)
     shutil.rmtree(f"{STATE}.away", ignore_errors=True)
+
+
+def problems(root):
+    """What the state says about the state directory."""
+    return [sentence for sentence in root.get("Degraded") if STATE in sentence]
+
+
+def mended(root):
+    """Wait until the service has found out by itself."""
+    proc.until(lambda: problems(root) == [], "the problem to go away")
 
 
 def test_engage_without_storage_is_refused(ground, root, spoil):
@@ -151,6 +180,39 @@ def test_release_without_storage_keeps_the_shield(ground, root, spoil):
         state, details = root.state()
         assert (state, details["Lan"], details["Deadline"]) == ("blocking", "private", 0)
         assert ground.ours() == before
+
+
+def test_storage_that_is_mended_is_found_well_again(ground, root, spoil):
+    root.call("Engage")
+    before, pid = ground.ours(), ground.daemon.process.pid
+    spoil()
+    assert refused(root.call, "Release").name == f"{ERROR}Storage"
+    assert len(problems(root)) == 1, root.get("Degraded")
+    # It is engaged, on disk too: there is nothing to do, and nobody to ask.
+    root.call("Engage")
+    ground.caller("guest").call("Engage")
+    spoil.mend()
+    mended(root)
+    assert (ground.daemon.process.pid, root.state()[0], ground.ours()) == (pid, "blocking", before)
+    root.call("Release")
+    ground.daemon.kill()
+    ground.daemon.start()
+    assert root.state()[0] == "off"
+
+
+def test_what_time_decided_is_written_once_storage_is_mended(ground, root, spoil):
+    root.call("Engage")
+    root.call("Pause", 1_000_000)
+    spoil()
+    root.wait_state("blocking")
+    assert len(problems(root)) == 1, root.get("Degraded")
+    spoil.mend()
+    mended(root)
+    with open(f"{STATE}/intent", encoding="ascii") as file:
+        assert "Mode=steady" in file.read()
+    ground.daemon.kill()
+    ground.daemon.start()
+    assert (root.state()[0], problems(root)) == ("blocking", [])
 
 
 def garbage(path):
@@ -211,3 +273,47 @@ def test_state_directory_that_cannot_be_read_at_all(ground, root):
     ground.daemon.start()
     assert root.state()[0] == "blocking"
     assert ground.ours() == before
+
+
+@pytest.mark.parametrize("state", ("off", "blocking"))
+@pytest.mark.parametrize("way", ("replaced", "readable", "reachable"))
+def test_an_intent_that_is_mended_is_followed(ground, root, way, state):
+    root.call("Engage")
+    if state == "off":
+        root.call("Release")
+    intent, aside = f"{STATE}/intent", f"{STATE}/aside"
+    ground.daemon.stop()
+    owner = os.stat(STATE)
+    shutil.copy2(intent, aside)
+    {"replaced": lambda: truncated(intent), "readable": lambda: unreadable(intent),
+     "reachable": lambda: os.chown(STATE, 0, 0)}[way]()
+    ground.daemon.start()
+    assert root.state()[0] == "blocking" and len(problems(root)) == 1, root.state()
+    if way == "reachable":
+        os.chown(STATE, owner.st_uid, owner.st_gid)
+    else:
+        os.chown(aside, owner.st_uid, owner.st_gid)
+        if way == "readable":
+            os.unlink(aside)
+            os.chown(intent, owner.st_uid, owner.st_gid)
+            os.chmod(intent, 0o600)
+        else:
+            os.rename(aside, intent)
+    mended(root)
+    assert root.state()[0] == state
+
+
+def test_a_damaged_intent_that_is_deleted_lets_nobody_out(ground, root):
+    root.call("Engage")
+    ground.daemon.stop()
+    truncated(f"{STATE}/intent")
+    ground.daemon.start()
+    before = ground.ours()
+    os.unlink(f"{STATE}/intent")
+    ground.host.ip("rule", "delete", "priority", "190")
+    proc.until(lambda: ground.ours() == before, "the repair")
+    assert root.state()[0] == "blocking" and len(problems(root)) == 1, root.state()
+    root.call("Engage")
+    mended(root)
+    root.call("Release")
+    assert problems(root) == []
