@@ -165,11 +165,12 @@ class Session:
     """A login session through PAM and logind; commands run inside it, by its own shell.
 
     On the seat the youngest session is the active one. Without a seat a session is neither
-    active nor inactive for polkit: it takes the "any" column.
+    active nor inactive for polkit: it takes the "any" column. So does one from a remote host,
+    which is begun by login(1) as a server for remote logins does.
     """
     _count = 0
 
-    def __init__(self, user="tester", seat=True, terminal=None):
+    def __init__(self, user="tester", seat=True, terminal=None, remote=None):
         Session._count += 1
         self.unit = f"session-of-{user}-{Session._count}"
         command = ["systemd-run", "--quiet", "--wait", "--collect", f"--unit={self.unit}", f"--uid={user}",
@@ -185,13 +186,29 @@ class Session:
         for path in (self._requests, self._answers):
             os.mkfifo(path)
         sh("chown", "-R", user, self._directory)
-        command += ["/usr/bin/python3", os.path.abspath(__file__), "serve", self._requests, self._answers]
+        serve = ["/usr/bin/python3", os.path.abspath(__file__), "serve", self._requests, self._answers]
         with open(f"{self._directory}/log", "w", encoding="utf-8") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            if remote:
+                self._log_in(user, remote, serve, log)
+            else:
+                self._process = subprocess.Popen(command + serve, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         # Opened for reading and writing so that opening waits for nobody.
         self._to = os.fdopen(os.open(self._requests, os.O_RDWR), "wb", 0)
         self._from = os.fdopen(os.open(self._answers, os.O_RDWR), "rb", 0)
         self._ask({"ready": True})
+
+    def _log_in(self, user, remote, serve, log):
+        """Log in from another host, on a terminal, and have the shell there become what serves."""
+        self._terminal, theirs = pty.openpty()
+        self._process = subprocess.Popen(["setsid", "--ctty", "--wait", "login", "-h", remote, "-f", user], stdin=theirs,
+                                         stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        said, end = "", time.monotonic() + LIMIT
+        while not said.rstrip().endswith(("$", "#")):
+            assert select.select([self._terminal], [], [], max(0, end - time.monotonic()))[0], f"no prompt: {said}"
+            said += os.read(self._terminal, 4096).decode(errors="replace")
+        log.write(said)
+        os.write(self._terminal, f"exec {' '.join(serve)}\n".encode())
 
     def _ask(self, request):
         self._to.write(json.dumps(request).encode() + b"\n")

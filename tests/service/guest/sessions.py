@@ -46,15 +46,19 @@ def the_unit_confines_it():
 
 @check
 def sessions_are_what_they_should_be():
-    # Three users, because for polkit all sessions of a user are as active as the most active of them.
-    out("useradd --create-home visitor")
+    # Several users, because for polkit all sessions of a user are as active as the most active of them.
+    out("useradd --create-home visitor; useradd --create-home traveller")
     sessions["inactive"] = Session("guest")
     sessions["active"] = Session("tester")
     sessions["any"] = Session("visitor", seat=False)
+    sessions["remote"] = Session("traveller", remote="198.51.100.77")
     seen = {name: session.properties() for name, session in sessions.items()}
     assert seen["active"]["Active"] == "yes" and seen["active"]["Seat"] == "seat0", seen
     assert seen["inactive"]["Active"] == "no" and seen["inactive"]["Seat"] == "seat0", seen
     assert not seen["any"].get("Seat"), seen
+    assert seen["any"]["Remote"] == seen["active"]["Remote"] == "no", seen
+    assert (seen["remote"]["Remote"], seen["remote"]["RemoteHost"]) == ("yes", "198.51.100.77"), seen
+    assert not seen["remote"].get("Seat"), seen
 
 
 @check
@@ -137,6 +141,14 @@ def a_session_without_a_seat_must_ask_to_engage():
 
 
 @check
+def a_remote_session_must_ask_to_engage():
+    assert error_of(sessions["remote"], "Engage") == MUST_ASK
+    done = sessions["remote"].run("ksctl", "--no-ask-password", "on")
+    assert done.returncode == 4, done
+    assert not engaged()
+
+
+@check
 def a_process_without_a_session_must_ask_to_engage():
     done = sh("setpriv", "--reuid=tester", "--regid=tester", "--init-groups",
               "dbus-send", "--system", "--print-reply", f"--dest={guest.SERVICE[0]}", guest.SERVICE[1],
@@ -187,6 +199,19 @@ def the_right_password_engages_where_it_must_be_asked():
     done = sessions["inactive"].run("ksctl", "on", typed="root")
     assert done.returncode == 0 and "assword" in done.stdout, done
     assert engaged()
+
+
+@check
+def the_right_password_does_all_from_afar():
+    # A trial is what the warning of a remote session proposes; without one ksctl asks back.
+    for words, expected in ((("off",), False), (("on", "--trial=5m"), True), (("confirm",), True)):
+        before = engaged()
+        done = sessions["remote"].run("ksctl", *words, typed="wrong")
+        assert done.returncode == 4 and engaged() == before, (words, done)
+        done = sessions["remote"].run("ksctl", *words, typed="root")
+        assert done.returncode == 0 and "assword" in done.stdout, (words, done)
+        assert engaged() == expected and kernel_has() == (expected, expected)
+    assert not state()[1]["Deadline"], state()
 
 
 @check
