@@ -23,4 +23,6 @@ def boot(request, tmp_path_factory):
     module = request.module
     tools = getattr(module, "TOOLS", False)
     more = [PACKAGES / "source.tar", lib.sources.TREE + "/docs/operations.md"] if tools else directory.iterdir()
-    return booted.run([module.SCRIPT, GUEST / "host.py", GUEST / "wire.py", *more], installed=False, tools=tools)
+    return booted.run([module.SCRIPT, *getattr(module, "MORE", ()), GUEST / "host.py", GUEST / "wire.py", *more],
+                      timeout=getattr(module, "TIMEOUT", 240), installed=False, tools=tools,
+                      daemons=getattr(module, "DAEMONS", False))

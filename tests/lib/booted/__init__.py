@@ -18,11 +18,12 @@ def fill(share, files):
         shutil.copy(file, share)
 
 
-def run(files, timeout=240, installed=True, tools=False):
+def run(files, timeout=240, installed=True, tools=False, daemons=False):
     """Boot, run the first of files there as root, and return its Report.
 
     installed: whether the project is, as Meson installs it.
-    tools: whether the system has what this machine has below /usr too, to build with."""
+    tools: whether the system has what this machine has below /usr too, to build with.
+    daemons: whether it has the other network programs, none of them started."""
     with tempfile.TemporaryDirectory(prefix="ksbox-") as work:
         work = Path(work)
         share = work / "share"
@@ -35,7 +36,8 @@ def run(files, timeout=240, installed=True, tools=False):
         fill(share, files)
         done = subprocess.run(
             ["setpriv", "--pdeathsig", "KILL", HERE / "run", rootfs.rootfs(), stage, share, "python3", "/share/" + Path(files[0]).name],
-            env=dict(os.environ, KS_BOOT_TIMEOUT=str(timeout), KS_BOOT_TOOLS="yes" if tools else ""), stdin=subprocess.DEVNULL,
+            env=dict(os.environ, KS_BOOT_TIMEOUT=str(timeout), KS_BOOT_TOOLS="yes" if tools else "",
+                     KS_BOOT_LAYER=str(rootfs.daemons()) if daemons else ""), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return Report(done.returncode, _read(share / "output"), done.stdout, _read(share / "journal"))
 

@@ -31,6 +31,11 @@ def rootfs():
     return built(HERE / "build")
 
 
+def daemons():
+    """The directory of what the other network programs add to it; never written to."""
+    return built(HERE / "layer")
+
+
 def stage(directory):
     """Install the project under a directory, to be laid over a root file system."""
     env = dict(os.environ, DESTDIR=str(directory))
