@@ -31,7 +31,11 @@ Endpoint={SERVER}:{SERVER_PORT}
 """
 MARKER = 0x88B5
 UPKEEP = (133, 135, 136, 143)   # kinds of ICMPv6 that keep a link going
-KINDS = ("leaked", "transport", "marker", "upkeep", "attempts", "first_leak", "last_leak", "last_transport")
+KINDS = ("leaked", "transport", "marker", "upkeep", "attempts", "first_leak", "last_leak", "last_transport", "insisted")
+PLAIN_PORT, BOUND_PORT = 9, 10
+
+
+FRAMES, FRAME = 16, 128          # how many of those that leaked are kept, and how much of each
 
 
 class Counts:
@@ -56,12 +60,18 @@ class Counts:
         return dict(zip(KINDS, self._numbers))
 
 
+def frames(path):
+    """The latest frames that leaked, in no order, to be shown."""
+    with open(path + "-frames", "rb") as file:
+        return [frame.rstrip(b"\0").hex() for frame in iter(lambda: file.read(FRAME), b"")]
+
+
 def kind_of(frame):
     """What a frame is, as the far end sees it."""
     protocol, = struct.unpack_from("!H", frame, 12)
     if protocol == MARKER:
         return "marker"
-    if protocol == 0x0806 and frame[38:42] in (bytes((192, 168, 7, 1)), bytes((192, 168, 7, 2))):
+    if protocol == 0x0806 and frame[38:42] in map(socket.inet_aton, ("192.168.7.1", "192.168.7.2", SERVER)):
         return "upkeep"
     if protocol == 0x86DD and (frame[20] == 58 and frame[54] in UPKEEP or frame[20] == 0 and frame[62] in UPKEEP):
         return "upkeep"
@@ -71,8 +81,16 @@ def kind_of(frame):
     return "leaked"
 
 
-def receive(sock, counts):
-    """Count what arrives, for ever."""
+def insisted(frame):
+    """Whether it is of an IPv4 socket bound to the link, which the routing alone can't stop: the kernel takes
+    every address to be on the link then, and asks there for it."""
+    if frame[12:14] == b"\x08\x06":
+        return frame[38:42] == socket.inet_aton(PUBLIC[socket.AF_INET])
+    return frame[12:14] == b"\x08\x00" and frame[23] == 17 and frame[36:38] == struct.pack("!H", BOUND_PORT)
+
+
+def receive(sock, counts, kept):
+    """Count what arrives, for ever, and keep the latest that leaked in a file."""
     while True:
         frame, address = sock.recvfrom(256)
         if address[2] == socket.PACKET_OUTGOING:
@@ -81,6 +99,8 @@ def receive(sock, counts):
         if kind == "leaked":
             counts["first_leak"] = counts["first_leak"] or now
             counts["last_leak"] = now
+            counts["insisted"] += insisted(frame)
+            os.pwrite(kept.fileno(), frame[:FRAME].ljust(FRAME, b"\0"), counts["leaked"] % FRAMES * FRAME)
         elif kind == "transport":
             counts["last_transport"] = now
         counts[kind] += 1
@@ -113,7 +133,7 @@ def sender(family, bound=False, server=False):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, LINK.encode())
         if server:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
-        sock.connect((SERVER, SERVER_PORT) if server else (PUBLIC[family], 9))
+        sock.connect((SERVER, SERVER_PORT) if server else (PUBLIC[family], BOUND_PORT if bound else PLAIN_PORT))
         return sock
     except OSError:
         sock.close()
@@ -165,8 +185,9 @@ def main():
             sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 22)  # SO_RCVBUFFORCE
             sock.bind(("far0", 3))
             counts = Counts(path)
-            print("ready", flush=True)
-            receive(sock, counts)
+            with open(path + "-frames", "wb") as kept:
+                print("ready", flush=True)
+                receive(sock, counts, kept)
 
 
 if __name__ == "__main__":
