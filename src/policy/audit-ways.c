@@ -111,6 +111,16 @@ static gboolean selector_takes(const KsSelector *selector, const KsPacket *packe
                 ks_prefix_contains(&selector->remote, &packet->destination));
 }
 
+/* What the rule for its answers lets out as well; the guard doesn't. */
+static gboolean answers_take(const KsSelector *selector, const KsPacket *packet)
+{
+        uint32_t mark = ks_selector_reply_mark(selector);
+
+        return mark != 0 && mark == packet->mark && packet->protocol == selector->protocol &&
+               (!ks_prefix_is_set(&selector->remote) ||
+                ks_prefix_contains(&selector->remote, &packet->destination));
+}
+
 static gboolean is_transport(const KsAuditFacts *facts, const KsPacket *packet)
 {
         for (guint i = 0; i < facts->plan->vpns->len; i++) {
@@ -120,9 +130,7 @@ static gboolean is_transport(const KsAuditFacts *facts, const KsPacket *packet)
                 for (guint j = 0; j < selectors->len; j++) {
                         const KsSelector *selector = &g_array_index(selectors, KsSelector, j);
 
-                        if (selector_takes(selector, packet) ||
-                            (ks_selector_marks_replies(selector) && packet->mark == KS_REPLY_MARK &&
-                             packet->protocol == selector->protocol))
+                        if (selector_takes(selector, packet) || answers_take(selector, packet))
                                 return TRUE;
                 }
         }

@@ -117,12 +117,13 @@ static void plan_replies(Planner *planner, int family)
                         KsRule rule = rule_lookup(planner, family, KS_OFFSET_REPLIES,
                                                   RT_TABLE_MAIN);
 
-                        if (!ks_selector_marks_replies(selector))
+                        rule.mark = ks_selector_reply_mark(selector);
+                        if (rule.mark == 0 || !ks_selector_covers_family(selector, family))
                                 continue;
                         only_local(&rule);
                         rule.ipproto = selector->protocol;
-                        rule.mark = KS_REPLY_MARK;
                         rule.mark_mask = 0xffffffff;
+                        rule.destination = selector->remote;
                         add_rule(planner, &rule);
                 }
         }

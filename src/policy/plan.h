@@ -14,7 +14,7 @@ enum {
         KS_OFFSET_TRANSPORT_LAST = 29,
         KS_OFFSET_DHCP = 30,
         KS_OFFSET_TRANSPORT_FLOOR = 31, /* transport that main can't route goes nowhere */
-        KS_OFFSET_REPLIES = 32,         /* answers to transport that is known by its user */
+        KS_OFFSET_REPLIES = 32,      /* answers to transport that is known by its user or ports */
         KS_OFFSET_HOST = 35,         /* networks of this host's guests; DNS in them is no LAN's */
         KS_OFFSET_VPN_PREFIXES = 40, /* one a prefix that LAN could claim */
         KS_OFFSET_DNS = 41,          /* 41..44 */

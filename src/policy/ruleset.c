@@ -90,10 +90,16 @@ static void append_fragments(GString *text, const KsSelector *selector)
 
 void ks_guard_append_transport(GString *text, const KsSettings *settings, KsGuardTable table)
 {
-        g_string_append(text, "\tchain transport {\n"
-                              "\t\tmeta l4proto 17 meta mark @wg_mark accept\n"
-                              "\t\tudp sport . ip daddr . udp dport @wg_port4 accept\n"
-                              "\t\tudp sport . ip6 daddr . udp dport @wg_port6 accept\n");
+        g_autofree char *marked = table == KS_GUARD_INET
+                                          ? g_strdup_printf("ct mark set 0x%08x ", KS_REPLY_MARK)
+                                          : g_strdup("");
+
+        g_string_append_printf(text,
+                               "\tchain transport {\n"
+                               "\t\tmeta l4proto 17 meta mark @wg_mark accept\n"
+                               "\t\tudp sport . ip daddr . udp dport @wg_port4 %saccept\n"
+                               "\t\tudp sport . ip6 daddr . udp dport @wg_port6 %saccept\n",
+                               marked, marked);
         for (guint i = 0; i < settings->vpns->len; i++) {
                 const KsVpn *vpn = g_ptr_array_index(settings->vpns, i);
 

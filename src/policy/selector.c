@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/names.h"
 #include "policy/selector.h"
 
 gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b)
@@ -10,9 +11,17 @@ gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b)
         return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+uint32_t ks_selector_reply_mark(const KsSelector *selector)
+{
+        if (!selector->source_first && !selector->remote_port &&
+            (!selector->has_uid || selector->uid == 0))
+                return 0;
+        return selector->has_mark ? selector->mark : KS_REPLY_MARK;
+}
+
 gboolean ks_selector_marks_replies(const KsSelector *selector)
 {
-        return selector->has_uid && selector->uid != 0 && !selector->has_mark;
+        return !selector->has_mark && ks_selector_reply_mark(selector) != 0;
 }
 
 gboolean ks_selector_covers_family(const KsSelector *selector, int family)

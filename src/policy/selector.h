@@ -28,8 +28,12 @@ typedef struct KsSelector {
 
 gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b);
 
-/* Whether its answers need KS_REPLY_MARK: the kernel looks up the way back of an
- * incoming packet as root without a mark (__fib_validate_source()). */
+/* The mark by which the way back of its answers is looked up, or 0 where its own rule does: the
+ * kernel asks for it as root (__fib_validate_source()), and nftables' fib expression, by which
+ * firewalls do the same, without ports. */
+uint32_t ks_selector_reply_mark(const KsSelector *selector);
+
+/* Whether that mark is KS_REPLY_MARK, which the guard has to give to the connection. */
 gboolean ks_selector_marks_replies(const KsSelector *selector);
 
 /* Whether it can match packets of this family. */

@@ -371,12 +371,10 @@ static gboolean marks_are_valid(void)
 static void test_marks(Steered *steered, gconstpointer data)
 {
         KsVpn *vpn = g_ptr_array_index(steered->settings->vpns, 0);
-        KsSelector *selector;
 
         (void)data;
         g_array_set_size(vpn->selectors, 0);
-        selector = vpn_add_user(vpn, IPPROTO_UDP, 0);
-        selector->source_first = selector->source_last = 1194;
+        vpn_add_user(vpn, IPPROTO_UDP, 0)->remote = prefix("198.51.100.10");
         raise_now(steered);
         g_assert_false(marks_are_valid());
         vpn_add_mark(vpn, IPPROTO_UDP, 1);

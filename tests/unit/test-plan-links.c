@@ -241,18 +241,22 @@ static void test_by_port(void)
                 "100: from all to 198.51.100.10 iif lo uidrange 0-0 ipproto udp sport 40000 dport "
                 "51820 lookup main\n"
                 "131: from all to 198.51.100.10 iif lo uidrange 0-0 ipproto udp sport 40000 dport "
-                "51820 unreachable\n" DHCP4 "140: from all to 10.9.0.0/16 lookup 83\n"
+                "51820 unreachable\n"
+                "132: from all to 198.51.100.10 fwmark 0x6b730083 iif lo ipproto udp lookup "
+                "main\n" DHCP4 "140: from all to 10.9.0.0/16 lookup 83\n"
                 "140: from all to 10.8.0.2 lookup 83\n");
         assert_first_rules(
                 plan, AF_INET6,
                 "100: from all to 2001:db8::10 iif lo uidrange 0-0 ipproto udp sport 40000 dport "
                 "51821 lookup main\n"
                 "131: from all to 2001:db8::10 iif lo uidrange 0-0 ipproto udp sport 40000 dport "
-                "51821 unreachable\n");
+                "51821 unreachable\n"
+                "132: from all to 2001:db8::10 fwmark 0x6b730083 iif lo ipproto udp lookup main\n");
         assert_sets(plan, "vpn_link: 5 . 65534\nvpn4: 5 . 65534 . 10.8.0.2\n"
                           "vpn_address4: 10.8.0.2\nvpn_network4: 10.9.0.0/16, 10.8.0.2\n"
                           "wg_port4: 40000 . 198.51.100.10 . 51820\n"
-                          "wg_port6: 40000 . 2001:db8::10 . 51821\n");
+                          "wg_port6: 40000 . 2001:db8::10 . 51821\n"
+                          "transport_mark: 0x6b730083\n");
 }
 
 /* T5: a port counts only while WireGuard holds it. */

@@ -69,7 +69,8 @@ static void test_selectors(void)
                 "131: from all to 198.51.100.10 fwmark 0xffffffff iif lo ipproto tcp dport 443 "
                 "unreachable\n"
                 "131: from all iif lo uidrange 0-0 ipproto udp sport 500-4500 unreachable\n"
-                "132: from all fwmark 0x6b730083 iif lo ipproto esp lookup main\n" DHCP4);
+                "132: from all to 198.51.100.10 fwmark 0xffffffff iif lo ipproto tcp lookup main\n"
+                "132: from all fwmark 0x6b730083 iif lo ipproto udp lookup main\n" DHCP4);
         assert_first_rules(
                 plan, AF_INET6,
                 "100: from all fwmark 0xca6c iif lo ipproto udp lookup main\n"
@@ -78,7 +79,8 @@ static void test_selectors(void)
                 "131: from all fwmark 0xca6c iif lo ipproto udp unreachable\n"
                 "131: from all iif lo uidrange 0-0 ipproto udp sport 500-4500 unreachable\n"
                 "131: from all to 2001:db8::10 iif lo uidrange 1000-1000 ipproto esp unreachable\n"
-                "132: from all fwmark 0x6b730083 iif lo ipproto esp lookup main\n");
+                "132: from all fwmark 0x6b730083 iif lo ipproto udp lookup main\n"
+                "132: from all to 2001:db8::10 fwmark 0x6b730083 iif lo ipproto esp lookup main\n");
         assert_sets(plan, "transport_mark: 0x0000ca6c, 0xffffffff, 0x6b730083\n");
         g_assert_cmpstr(entry(plan, 0)->transport, ==,
                         "mark 0xca6c, udp; mark 0xffffffff, tcp, to 198.51.100.10 port 443; uid 0, "

@@ -124,8 +124,8 @@ static void test_other_chains(void)
 
 #define TRANSPORT                                                                                  \
         "meta l4proto 17 meta mark @wg_mark accept\n"                                              \
-        "udp sport . ip daddr . udp dport @wg_port4 accept\n"                                      \
-        "udp sport . ip6 daddr . udp dport @wg_port6 accept\n"
+        "udp sport . ip daddr . udp dport @wg_port4 ct mark set 0x6b730083 accept\n"               \
+        "udp sport . ip6 daddr . udp dport @wg_port6 ct mark set 0x6b730083 accept\n"
 
 /* Every part of a selector that is set has to match here too. */
 static void test_transport(void)
@@ -150,16 +150,17 @@ static void test_transport(void)
         selector->has_mark = 1;
         selector->mark = 1;
         guard = ks_guard_new(host->settings, KS_LAN_MODE_NONE);
-        assert_chain(guard, "transport",
-                     TRANSPORT
-                     "meta l4proto 17 meta mark 0x0000ca6c accept\n"
-                     "meta l4proto 6 meta mark 0xffffffff ip daddr 198.51.100.10 th dport 443 "
-                     "accept\n"
-                     "meta l4proto 17 meta skuid 0 th sport 500-4500 accept\n"
-                     "meta l4proto 17 meta skuid 0 th sport 1194 accept\n"
-                     "meta l4proto 50 meta skuid 1000 ip6 daddr 2001:db8::10 ct mark set "
-                     "0x6b730083 accept\n"
-                     "meta l4proto 6 meta mark 0x00000001 meta skuid 4294967294 accept\n");
+        assert_chain(
+                guard, "transport",
+                TRANSPORT
+                "meta l4proto 17 meta mark 0x0000ca6c accept\n"
+                "meta l4proto 6 meta mark 0xffffffff ip daddr 198.51.100.10 th dport 443 "
+                "accept\n"
+                "meta l4proto 17 meta skuid 0 th sport 500-4500 ct mark set 0x6b730083 accept\n"
+                "meta l4proto 17 meta skuid 0 th sport 1194 ct mark set 0x6b730083 accept\n"
+                "meta l4proto 50 meta skuid 1000 ip6 daddr 2001:db8::10 ct mark set "
+                "0x6b730083 accept\n"
+                "meta l4proto 6 meta mark 0x00000001 meta skuid 4294967294 accept\n");
         ks_guard_free(guard);
 }
 

@@ -62,11 +62,11 @@ def spawn(*command):
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 
 
-def connect():
+def connect(server=wire.SERVER, options=f"fwmark {wire.MARK}"):
     """The VPN of the settings, up."""
     out(f"""wireguard-go {LINK}
-        wg set {LINK} private-key {KEYS}/client fwmark {wire.MARK} peer $(cat {KEYS}/server.pub) \
-            endpoint {wire.SERVER}:{wire.SERVER_PORT} allowed-ips 0.0.0.0/0,::/0 persistent-keepalive 5
+        wg set {LINK} private-key {KEYS}/client {options} peer $(cat {KEYS}/server.pub) \
+            endpoint {server}:{wire.SERVER_PORT} allowed-ips 0.0.0.0/0,::/0 persistent-keepalive 5
         ip addr add {INSIDE["4"]}/24 dev {LINK}; ip addr add {INSIDE["6"]}/64 dev {LINK} nodad
         ip link set {LINK} addrgenmode none; ip link set {LINK} up""")
 

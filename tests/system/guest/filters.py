@@ -119,6 +119,41 @@ def engaged_over_firewalld():
     works()
 
 
+def over_ipv6(selector, options):
+    """Have the VPN anew, with its server by IPv6, where firewalld drops what comes by another link than the way
+    back goes: known by these lines, with these options of its link."""
+    beside.disconnect()
+    server = f"[{wire.SERVER6}]"
+    write(host.SETTINGS, f"[VPN office]\nInterface={beside.LINK}\nProtocol=udp\n{selector}\n"
+                         f"Endpoint={server}:{wire.SERVER_PORT}\n")
+    out("ksctl reload")
+    beside.connect(server, options)
+    eventually(lambda: guest.state()[0] == "protecting", "protecting")
+    with unharmed():
+        works()
+
+
+@check
+def firewalld_lets_the_answers_to_a_marked_vpn_in():
+    assert any("fib saddr . mark . iif oif missing drop" in part for part in foreign()["tables"]), foreign()
+    over_ipv6(f"Mark={wire.MARK}", f"fwmark {wire.MARK}")
+
+
+@check
+def firewalld_lets_the_answers_to_a_vpn_known_by_its_port_in():
+    over_ipv6("User=root\nSourcePort=51820", "listen-port 51820")
+
+
+@check
+def the_vpn_by_ipv4_again():
+    beside.disconnect()
+    host.settings()
+    out("ksctl reload")
+    beside.connect()
+    eventually(lambda: guest.state()[0] == "protecting", "protecting")
+    works()
+
+
 @check
 def firewalld_stops():
     with unharmed(dict(seen["firewalld"], tables=[])):
