@@ -9,6 +9,7 @@ import world
 from guest import active, check, eventually, out, sh
 from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, reaches
 
+MARK = 0xCA6C
 sessions = {}
 
 
@@ -213,6 +214,77 @@ def stopped_service_and_deleted_link_refuse():
     world.flows(PLAIN, (TUNNEL4, TUNNEL6))
 
 
+def connects(mark, reverse_path_filter):
+    """The VPN comes up anew and carries traffic, which needs its server's answers; nothing else passes."""
+    sh("ip link delete wg0", ok=False)
+    out(f"for where in all {world.LINK}; do sysctl -qw net.ipv4.conf.$where.rp_filter={reverse_path_filter}; done")
+    reaches("blocking")
+    world.wireguard_up(mark=mark)
+    reaches("protecting")
+    assert ("mark" in known("wg0")["Transport"]) == bool(mark), known("wg0")
+    world.flows(PLAIN, (TUNNEL4, TUNNEL6))
+    world.refused(AROUND + ("server4", "server6"), SOURCE_PORT="0")
+
+
+@check
+def by_port_it_connects_where_reverse_paths_are_filtered_strictly():
+    connects(0, 1)
+
+
+@check
+def by_port_it_connects_where_reverse_paths_are_filtered_loosely():
+    connects(0, 2)
+
+
+@check
+def by_mark_it_connects_where_reverse_paths_are_filtered_loosely():
+    connects(MARK, 2)
+
+
+@check
+def by_mark_it_connects_where_reverse_paths_are_filtered_strictly():
+    connects(MARK, 1)
+
+
+def marked_ping(target):
+    """With the VPN's mark, which ping's own right lets a user set. Returns whether an answer came."""
+    return sh("setpriv", "--reuid=tester", "--regid=tester", "--init-groups", "ping", "-I", world.LINK, "-m", str(MARK),
+              "-c", "1", "-W", "2", target, ok=False).returncode == 0
+
+
+@check
+def nobody_borrows_the_mark():
+    got = world.refused(("mark4", "mark6"))
+    assert {got[kind]["error"] for kind in got} == {"EPERM"}, got
+    before = world.counters()
+    assert not marked_ping(world.VPN4) and not marked_ping(world.PUBLIC4)
+    assert world.counters()["leaked"] == before["leaked"], f"{before}{world.recorded()}"
+
+
+@check
+def a_server_that_the_vpn_was_lied_to_about_is_no_way_out():
+    for mark in (MARK, 0):
+        before = world.counters()
+        out(f"wg set wg0 fwmark {mark} peer $(cat {world.KEYS}/server.pub) endpoint {world.PUBLIC4}:{world.SERVER_PORT}")
+        out("ksctl reload")
+        sh("ping", "-c", "1", "-W", "1", world.PUBLIC4, ok=False)
+        world.refused(AROUND + ("server4", "server6"), SOURCE_PORT="0", SERVER="public")
+        # The VPN itself has followed the lie; what it sends is of no use to anybody.
+        eventually(lambda before=before: world.counters()["astray"] > before["astray"], "the VPN's packets go astray")
+
+
+@check
+def a_marked_vpn_that_has_gone_leaves_its_port_to_nobody():
+    connects(MARK, 1)
+    with world.flood():
+        out("ip link delete wg0")
+        reaches("blocking")
+    world.refused(PLAIN + AROUND + ("port4", "port6", "server4", "server6", "mark4", "mark6"), SOURCE_PORT="51820")
+    before = world.counters()
+    assert not marked_ping(world.VPN4)
+    assert world.counters()["leaked"] == before["leaked"], f"{before}{world.recorded()}"
+
+
 @check
 def the_user_releases_with_the_password():
     sh("ip link delete wg0", ok=False)
@@ -221,6 +293,11 @@ def the_user_releases_with_the_password():
     assert guest.state()[0] == "off", guest.state()
     world.nothing_left()
     world.flows(PLAIN + AROUND, (HOST4, HOST6))
+    before = world.counters()
+    assert marked_ping(world.VPN4) and marked_ping(world.PUBLIC4)
+    assert world.counters()["leaked"] > before["leaked"], (before, world.counters())
+    world.probe("server4", SOURCE_PORT="0", SERVER="public")
+    eventually(lambda: world.counters()["leaked"] > before["leaked"] + 2, "the server's port is watched")
 
 
 if __name__ == "__main__":

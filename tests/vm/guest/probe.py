@@ -3,7 +3,8 @@
 """Send one packet by each of many ways and say what came of it.
 
 probe.py send KIND...   as JSON, what the public server saw or which error stopped it; the variable
-                        REFUSED says that nothing is expected to come back
+                        REFUSED says that nothing is expected to come back, SERVER which address the
+                        VPN's server is thought to have
 probe.py flood          until standard input ends
 probe.py serve PORT     be the public server: answer with the sender's address
 probe.py record LINK FILE   write down what arrives
@@ -29,6 +30,7 @@ ADDRESSES = {
 }
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 IP_PKTINFO, IP_UNICAST_IF, IPV6_UNICAST_IF = 8, 50, 76
+MARK = 0xCA6C
 WAYS = ("udp", "tcp", "device", "tcpdevice", "info", "unicast", "own", "port", "server")
 EVERY_WAY = tuple(f"{way}{version}" for way in WAYS for version in (4, 6))
 
@@ -46,6 +48,8 @@ def make(way, version):
             sock.setsockopt(socket.IPPROTO_IP, IP_UNICAST_IF, struct.pack("!I", index))
         else:
             sock.setsockopt(socket.IPPROTO_IPV6, IPV6_UNICAST_IF, struct.pack("!I", index))
+    if way == "mark":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
     if way == "own":
         sock.bind((ADDRESSES["own"][version], 0))
     if way in ("port", "server"):
@@ -57,7 +61,7 @@ def send(sock, way, version):
     """Send, wait for the answer where there will be one, and return it."""
     target = (ADDRESSES["router" if way == "lan" else "public"][version], PORT)
     if way == "server":
-        sock.sendto(b"hello", (ADDRESSES["server"][version], SERVER_PORT))
+        sock.sendto(b"hello", (ADDRESSES[os.environ.get("SERVER", "server")][version], SERVER_PORT))
         return "sent"
     if way == "tcpdevice" and "REFUSED" in os.environ:
         # The refusal comes back over lo, where a socket bound to the uplink doesn't hear it.

@@ -34,6 +34,7 @@ table netdev watch {{
     counter transport {{ packets 0 bytes 0 }}
     counter lan {{ packets 0 bytes 0 }}
     counter neighbours {{ packets 0 bytes 0 }}
+    counter astray {{ packets 0 bytes 0 }}
     counter leaked {{ packets 0 bytes 0 }}
     chain ingress {{
         type filter hook ingress device host priority 0; policy accept;
@@ -43,6 +44,8 @@ table netdev watch {{
         udp dport {SERVER_PORT} udp length < 40 counter name leaked accept
         ip daddr {VPN4} udp dport {SERVER_PORT} counter name transport accept
         ip6 daddr {VPN6} udp dport {SERVER_PORT} counter name transport accept
+        # What the VPN sends to a server that it was lied to about.
+        ip daddr {PUBLIC4} udp dport {SERVER_PORT} counter name astray accept
         ip daddr {ROUTER4} counter name lan accept
         ether type {{ ip, ip6 }} counter name leaked accept
     }}
@@ -184,10 +187,10 @@ def nothing_left():
     assert sh("nft list table inet killswitch", ok=False).returncode
 
 
-def wireguard_up(name="wg0", port=51820, endpoint=VPN4):
-    """Configure a kernel WireGuard link by hand: no mark, recognised by its port."""
+def wireguard_up(name="wg0", port=51820, endpoint=VPN4, mark=0):
+    """Configure a kernel WireGuard link by hand, recognised by its mark, or without one by its port."""
     out(f"""ip link add {name} type wireguard
-        wg set {name} private-key {KEYS}/client listen-port {port} peer $(cat {KEYS}/server.pub) \
+        wg set {name} private-key {KEYS}/client listen-port {port} fwmark {mark} peer $(cat {KEYS}/server.pub) \
             endpoint {f'[{endpoint}]' if ':' in endpoint else endpoint}:{SERVER_PORT} allowed-ips 0.0.0.0/0,::/0
         ip addr add {TUNNEL4}/24 dev {name}
         ip addr add {TUNNEL6}/64 dev {name} nodad""")
