@@ -15,7 +15,6 @@
 #define VPNS_MAX 256
 #define ENDPOINTS_MAX 64
 #define PREFIXES_MAX 256
-#define HOST_INTERFACES_MAX 64
 #define NAME_LENGTH_MAX 64
 
 static void draft_free(KsVpnDraft *draft)
@@ -168,8 +167,8 @@ static gboolean parse_boolean(KsSettingsReader *reader, const char *key, const c
         return ks_settings_fail(reader, key, error, "'%.40s' is neither yes nor no", value);
 }
 
-static gboolean check_interface(KsSettingsReader *reader, const char *key, const char *value,
-                                GError **error)
+gboolean ks_settings_check_interface(KsSettingsReader *reader, const char *key, const char *value,
+                                     GError **error)
 {
         if (ks_interface_name_is_valid(value))
                 return TRUE;
@@ -179,8 +178,8 @@ static gboolean check_interface(KsSettingsReader *reader, const char *key, const
                                 value);
 }
 
-static gboolean parse_prefix(KsSettingsReader *reader, const char *key, const char *value,
-                             KsPrefix *prefix, GError **error)
+gboolean ks_settings_parse_prefix(KsSettingsReader *reader, const char *key, const char *value,
+                                  KsPrefix *prefix, GError **error)
 {
         g_autoptr(GError) local = NULL;
 
@@ -265,46 +264,12 @@ static gboolean take_reset_connections(KsSettingsReader *reader, const char *key
         return parse_boolean(reader, key, value, &reader->settings->reset_connections, error);
 }
 
-static gboolean take_host_interfaces(KsSettingsReader *reader, const char *key, const char *value,
-                                     GError **error)
-{
-        g_auto(GStrv) names = g_strsplit_set(value, " \t;,", -1);
-        GPtrArray *interfaces = reader->settings->host_interfaces;
-        gboolean none = !*value || g_str_equal(value, "none");
-
-        if (none || !reader->has_host_interfaces)
-                reader->settings->host_auto = FALSE;
-        reader->has_host_interfaces = TRUE;
-        if (none) {
-                g_ptr_array_set_size(interfaces, 0);
-                return TRUE;
-        }
-        for (guint i = 0; names[i]; i++) {
-                if (!*names[i])
-                        continue;
-                if (g_str_equal(names[i], "auto")) {
-                        reader->settings->host_auto = TRUE;
-                        continue;
-                }
-                if (g_str_equal(names[i], "none"))
-                        return ks_settings_fail(reader, key, error,
-                                                "'none' stands alone; leave it out, or all else");
-                if (!check_interface(reader, key, names[i], error))
-                        return FALSE;
-                if (interfaces->len >= HOST_INTERFACES_MAX)
-                        return ks_settings_fail(reader, key, error, "more than %d interfaces",
-                                                HOST_INTERFACES_MAX);
-                g_ptr_array_add(interfaces, g_strdup(names[i]));
-        }
-        return TRUE;
-}
-
 /* [VPN name] */
 
 static gboolean take_interface(KsSettingsReader *reader, const char *key, const char *value,
                                GError **error)
 {
-        if (!check_interface(reader, key, value, error))
+        if (!ks_settings_check_interface(reader, key, value, error))
                 return FALSE;
         g_free(reader->draft->vpn->interface);
         reader->draft->vpn->interface = g_strdup(value);
@@ -429,7 +394,7 @@ static gboolean take_gateway(KsSettingsReader *reader, const char *key, const ch
 {
         KsPrefix prefix;
 
-        if (!parse_prefix(reader, key, value, &prefix, error))
+        if (!ks_settings_parse_prefix(reader, key, value, &prefix, error))
                 return FALSE;
         if (prefix.length != ks_family_bits(prefix.family))
                 return ks_settings_fail(reader, key, error, "'%.60s' is not a single address",
@@ -452,7 +417,7 @@ static gboolean take_prefixes(KsSettingsReader *reader, const char *key, const c
 
                 if (!*texts[i])
                         continue;
-                if (!parse_prefix(reader, key, texts[i], &prefix, error))
+                if (!ks_settings_parse_prefix(reader, key, texts[i], &prefix, error))
                         return FALSE;
                 if (prefix.length == 0)
                         return ks_settings_fail(
@@ -504,7 +469,8 @@ static const Key keys[] = {
         { "Guard", FALSE, FALSE, take_guard },
         { "EgressGuard", FALSE, FALSE, take_egress_guard },
         { "AutoWireGuard", FALSE, FALSE, take_auto_wireguard },
-        { "HostInterfaces", FALSE, TRUE, take_host_interfaces },
+        { "HostInterfaces", FALSE, TRUE, ks_settings_take_host_interfaces },
+        { "LanPrefixes", FALSE, TRUE, ks_settings_take_lan_prefixes },
         { "ResetConnections", FALSE, FALSE, take_reset_connections },
         { "Interface", TRUE, FALSE, take_interface },
         { "Kind", TRUE, FALSE, take_kind },

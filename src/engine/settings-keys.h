@@ -46,6 +46,18 @@ gboolean ks_settings_take_key(KsSettingsReader *reader, const char *key, const c
 /* Checks what only the whole can tell. Returns: the settings, the caller's. */
 KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error);
 
+/* Values that several keys take. */
+gboolean ks_settings_check_interface(KsSettingsReader *reader, const char *key, const char *value,
+                                     GError **error);
+gboolean ks_settings_parse_prefix(KsSettingsReader *reader, const char *key, const char *value,
+                                  KsPrefix *prefix, GError **error);
+
+/* The lists of [Killswitch]. */
+gboolean ks_settings_take_host_interfaces(KsSettingsReader *reader, const char *key,
+                                          const char *value, GError **error);
+gboolean ks_settings_take_lan_prefixes(KsSettingsReader *reader, const char *key, const char *value,
+                                       GError **error);
+
 /* Sets "FILE:LINE: KEY: sentence"; @key may be NULL. Returns: FALSE. */
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,
                           const char *format, ...) G_GNUC_PRINTF(4, 5);
