@@ -43,7 +43,14 @@ void ks_settings_reader_free(KsSettingsReader *reader)
         ks_settings_free(reader->settings);
         g_ptr_array_unref(reader->drafts);
         g_hash_table_unref(reader->seen);
+        g_free(reader->named);
         g_free(reader);
+}
+
+/* "FILE:LINE", or "FILE" for what has no lines. */
+static char *place_in_file(const char *file, guint line)
+{
+        return line ? g_strdup_printf("%s:%u", file, line) : g_strdup(file);
 }
 
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,
@@ -55,11 +62,7 @@ gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **er
         va_start(ap, format);
         sentence = g_strdup_vprintf(format, ap);
         va_end(ap);
-        if (reader->place)
-                place = g_strdup(reader->place);
-        else
-                place = reader->line ? g_strdup_printf("%s:%u", reader->file, reader->line)
-                                     : g_strdup(reader->file);
+        place = reader->place ? g_strdup(reader->place) : place_in_file(reader->file, reader->line);
         /* What was cut to length may end in half a character. */
         whole = g_strdup_printf("%s: %.60s%s%s", place, key ? key : "", key ? ": " : "", sentence);
         valid = g_utf8_make_valid(whole, -1);
@@ -95,6 +98,7 @@ static KsVpnDraft *new_draft(KsSettingsReader *reader, const char *name)
 
         draft->vpn = ks_vpn_new(name, "");
         draft->vpn->from_settings = TRUE;
+        draft->vpn->origin = place_in_file(reader->file, reader->line);
         draft->vpn->default4 = draft->vpn->default6 = TRUE;
         draft->file = g_strdup(reader->file);
         draft->line = reader->line;
@@ -109,6 +113,16 @@ void ks_settings_begin_file(KsSettingsReader *reader)
         reader->in_section = FALSE;
         reader->draft = NULL;
         g_hash_table_remove_all(reader->seen);
+}
+
+void ks_settings_name_file(KsSettingsReader *reader, const char *name)
+{
+        char *named = g_strdup(name);
+
+        ks_settings_begin_file(reader);
+        g_free(reader->named);
+        reader->file = reader->named = named;
+        reader->line = 0;
 }
 
 gboolean ks_settings_enter_section(KsSettingsReader *reader, const char *name, GError **error)
@@ -136,6 +150,26 @@ gboolean ks_settings_enter_section(KsSettingsReader *reader, const char *name, G
                 return ks_settings_fail(reader, NULL, error, "more than %d VPNs", VPNS_MAX);
         if (!reader->draft)
                 reader->draft = new_draft(reader, vpn_name);
+        return TRUE;
+}
+
+gboolean ks_settings_enter_profile(KsSettingsReader *reader, const char *name, GError **error)
+{
+        g_autofree char *section = g_strconcat("VPN ", name, NULL);
+        const KsVpnDraft *other = name_is_valid(name) ? find_draft(reader, name) : NULL;
+
+        if (other)
+                return ks_settings_fail(
+                        reader, NULL, error,
+                        "%s has a section [VPN %s], too; remove one of them ('ksctl "
+                        "vpn remove' removes the added one)",
+                        other->vpn->origin, name);
+        if (!ks_settings_enter_section(reader, section, error))
+                return FALSE;
+        if (!g_str_equal(reader->draft->vpn->name, name))
+                return ks_settings_fail(reader, NULL, error,
+                                        "the name of the VPN begins or ends with a blank");
+        reader->draft->vpn->from_profile = TRUE;
         return TRUE;
 }
 
@@ -485,6 +519,15 @@ static const Key keys[] = {
         { "Default", TRUE, FALSE, take_default },
 };
 
+gint ks_settings_key_place(const char *name)
+{
+        guint i = 0;
+
+        while (i < G_N_ELEMENTS(keys) && !(keys[i].in_vpn && g_str_equal(keys[i].name, name)))
+                i++;
+        return (gint)i;
+}
+
 static gboolean fail_unknown(KsSettingsReader *reader, const char *name, GError **error)
 {
         GString *known = g_string_new(NULL);
@@ -518,6 +561,6 @@ gboolean ks_settings_take_key(KsSettingsReader *reader, const char *name, const 
                 return ks_settings_fail(reader, name, error, "is given twice in this section");
         if (reader->draft)
                 g_hash_table_replace(reader->draft->places, g_strdup(name),
-                                     g_strdup_printf("%s:%u", reader->file, reader->line));
+                                     place_in_file(reader->file, reader->line));
         return key->take(reader, name, value, error);
 }

@@ -19,8 +19,10 @@ typedef struct KsVpnDraft {
 /* The place in the files, and what has been read. */
 typedef struct KsSettingsReader {
         const char *file;
-        guint line;
+        char *named;       /* what file points at, when it is ours */
+        guint line;        /* 0: the whole of it */
         const char *place; /* instead of file and line, "FILE:LINE"; NULL: those */
+        gboolean is_whole; /* the text is what was kept of all files */
         gboolean in_section;
         gboolean has_host_interfaces; /* HostInterfaces= was given: its default is gone */
         KsVpnDraft *draft;            /* of the present [VPN] section; NULL in [Killswitch] */
@@ -35,6 +37,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsSettingsReader, ks_settings_reader_free)
 
 /* A new file: sections do not reach over, and keys may be given again. */
 void ks_settings_begin_file(KsSettingsReader *reader);
+
+/* A new file, with a name that is copied and no lines yet. */
+void ks_settings_name_file(KsSettingsReader *reader, const char *name);
+
+/* The section of a VPN that is in no file; another one of that name is a mistake. */
+gboolean ks_settings_enter_profile(KsSettingsReader *reader, const char *name, GError **error);
+
+/* Where a key of a [VPN] section stands in the documented order; behind all when there is none. */
+gint ks_settings_key_place(const char *name);
 
 /* "Killswitch" or "VPN name". */
 gboolean ks_settings_enter_section(KsSettingsReader *reader, const char *name, GError **error);
