@@ -123,24 +123,21 @@ _Noreturn static void interrupted(Ksctl *ctl, Waiter *waiter)
         waiter_die(waiter);
 }
 
-ExitStatus call_change(Ksctl *ctl, const char *doing, const char *method, const char *types, ...)
+ExitStatus call_change_with(Ksctl *ctl, const char *doing, const char *method, CallFill fill,
+                            void *userdata)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         ExitStatus status = call_connect(ctl);
         Waiter waiter = WAITER_INIT;
-        va_list arguments;
         int r;
 
         if (status != STATUS_DONE)
                 return status;
 
         r = ks_bus_new_call(ctl->bus, method, &call);
-        if (r >= 0 && types) {
-                va_start(arguments, types);
-                r = sd_bus_message_appendv(call, types, arguments);
-                va_end(arguments);
-        }
+        if (r >= 0)
+                r = fill(call, userdata);
         if (r >= 0)
                 r = sd_bus_message_set_allow_interactive_authorization(call, ctl->ask_password);
         if (r >= 0)
@@ -155,4 +152,29 @@ ExitStatus call_change(Ksctl *ctl, const char *doing, const char *method, const 
                 return report_failure(ctl, doing, sd_bus_message_get_error(reply),
                                       -sd_bus_message_get_errno(reply));
         return STATUS_DONE;
+}
+
+/* Arguments that a signature tells. */
+typedef struct Arguments {
+        const char *types;
+        va_list list;
+} Arguments;
+
+static int append_typed(sd_bus_message *call, void *userdata)
+{
+        Arguments *arguments = userdata;
+
+        return arguments->types ? sd_bus_message_appendv(call, arguments->types, arguments->list)
+                                : 0;
+}
+
+ExitStatus call_change(Ksctl *ctl, const char *doing, const char *method, const char *types, ...)
+{
+        Arguments arguments = { .types = types };
+        ExitStatus status;
+
+        va_start(arguments.list, types);
+        status = call_change_with(ctl, doing, method, append_typed, &arguments);
+        va_end(arguments.list);
+        return status;
 }

@@ -56,3 +56,14 @@ ExitStatus call_read_state(Ksctl *ctl, KsState **ret);
  * Returns: STATUS_DONE, or what the program has to end with.
  */
 ExitStatus call_change(Ksctl *ctl, const char *doing, const char *method, const char *types, ...);
+
+/* Appends the arguments of a call. Returns: 0 or a negative errno. */
+typedef int (*CallFill)(sd_bus_message *call, void *userdata);
+
+/**
+ * call_change_with() - the same with arguments that take more than a signature
+ * @fill: appends them
+ * @userdata: for @fill
+ */
+ExitStatus call_change_with(Ksctl *ctl, const char *doing, const char *method, CallFill fill,
+                            void *userdata);

@@ -46,6 +46,10 @@ typedef struct Ksctl {
         GPtrArray *properties; /* names given with -p; owns them */
         bool value_only;
 
+        const char *interface; /* of 'vpn add'; NULL: not given */
+        bool yes;
+        bool dry_run;
+
         sd_bus *bus; /* NULL until call_connect() */
 } Ksctl;
 
@@ -55,6 +59,7 @@ typedef ExitStatus (*VerbFunction)(Ksctl *ctl);
 typedef enum VerbFlags {
         VERB_TAKES_TRIAL = 1 << 0,
         VERB_TAKES_PROPERTIES = 1 << 1,
+        VERB_TAKES_VPN = 1 << 2,
 } VerbFlags;
 
 typedef struct Verb {
@@ -79,6 +84,9 @@ ExitStatus verb_resume(Ksctl *ctl);
 /* verb-settings.c */
 ExitStatus verb_lan(Ksctl *ctl);
 ExitStatus verb_reload(Ksctl *ctl);
+
+/* verb-vpn.c */
+ExitStatus verb_vpn(Ksctl *ctl);
 
 /* verb-status.c */
 ExitStatus verb_status(Ksctl *ctl);

@@ -24,6 +24,9 @@ enum {
         OPTION_NO_PAGER,
         OPTION_VALUE,
         OPTION_TRIAL,
+        OPTION_INTERFACE,
+        OPTION_YES,
+        OPTION_DRY_RUN,
 };
 
 /* What reading the options came to. */
@@ -47,6 +50,9 @@ static const Verb verbs[] = {
         { "resume", "", "End a pause", 0, 0, 0, verb_resume },
         { "lan", "[private|none|all]", "Show or set which LAN addresses can be reached directly", 0,
           1, 0, verb_lan },
+        { "vpn", "[list|show|add|remove]",
+          "Show VPNs, add or remove one; 'ksctl vpn help' tells how", 0, NO_LIMIT, VERB_TAKES_VPN,
+          verb_vpn },
         { "show", "", "Show the state as properties", 0, 0, VERB_TAKES_PROPERTIES, verb_show },
         { "is-active", "", "Tell whether it is engaged and not paused", 0, 0, 0, verb_is_active },
         { "monitor", "", "Show what happens, as it happens", 0, 0, 0, verb_monitor },
@@ -80,6 +86,9 @@ static const struct option long_options[] = {
         { "property", required_argument, NULL, 'p' },
         { "value", no_argument, NULL, OPTION_VALUE },
         { "trial", optional_argument, NULL, OPTION_TRIAL },
+        { "interface", required_argument, NULL, OPTION_INTERFACE },
+        { "yes", no_argument, NULL, OPTION_YES },
+        { "dry-run", no_argument, NULL, OPTION_DRY_RUN },
         { NULL },
 };
 
@@ -220,6 +229,15 @@ static Parsed parse_options(Ksctl *ctl, int argc, char **argv)
                 case OPTION_TRIAL:
                         is_good = parse_trial(ctl, optarg);
                         break;
+                case OPTION_INTERFACE:
+                        ctl->interface = optarg;
+                        break;
+                case OPTION_YES:
+                        ctl->yes = true;
+                        break;
+                case OPTION_DRY_RUN:
+                        ctl->dry_run = true;
+                        break;
                 case 'H':
                         is_good = parse_transport(ctl, KS_TRANSPORT_REMOTE, optarg);
                         break;
@@ -276,6 +294,8 @@ static bool check_verb(const Ksctl *ctl, const Verb *verb)
                  !(verb->flags & VERB_TAKES_PROPERTIES))
                 (void)report_usage("--property and --value go with 'show', not with '%s'.",
                                    verb->name);
+        else if ((ctl->interface || ctl->yes || ctl->dry_run) && !(verb->flags & VERB_TAKES_VPN))
+                (void)report_usage("--interface, --yes and --dry-run go with 'vpn add'.");
         else if (n < verb->min_arguments)
                 (void)report_usage("'%s' takes %s.", verb->name, verb->synopsis);
         else if (n > verb->max_arguments && ctl->trial)

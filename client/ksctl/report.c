@@ -71,6 +71,10 @@ static char *administrators_command(const Ksctl *ctl)
         g_string_append_printf(s, " %s", ctl->verb);
         if (ctl->trial)
                 g_string_append_printf(s, *ctl->trial ? " --trial=%s" : " --trial", ctl->trial);
+        if (ctl->interface)
+                g_string_append_printf(s, " --interface=%s", ctl->interface);
+        if (ctl->yes)
+                g_string_append(s, " --yes");
         for (char **argument = ctl->arguments; *argument; argument++)
                 g_string_append_printf(s, " %s", *argument);
 

@@ -60,6 +60,12 @@
 #define KS_VPN_TRANSPORT "Transport"
 #define KS_VPN_ADDRESSES "Addresses"
 #define KS_VPN_SOURCE "Source"
+#define KS_VPN_ORIGIN "Origin"
+
+/* Where a VPN is known from, as Source tells it. */
+#define KS_SOURCE_SETTINGS "settings"
+#define KS_SOURCE_ADDED "added"
+#define KS_SOURCE_WIREGUARD "wireguard"
 
 /* Kernel objects. Table and first priority are defaults; the protocol is how
  * ours are recognised (rtm_protocol and FRA_PROTOCOL). */

@@ -3,6 +3,7 @@
 
 #include "engine/enforcer.h"
 #include "engine/engine.h"
+#include "engine/profile.h"
 #include "engine/store.h"
 #include "kernel/monitor.h"
 
@@ -13,6 +14,8 @@ struct KsEngine {
         KsEnforcer *enforcer;
         KsMonitor *monitor; /* NULL unless watching */
         KsSettings *settings;
+        char *settings_text; /* of the files that they are from */
+        GPtrArray *profiles; /* of KsProfile*: VPNs that were added; never NULL */
         KsIntent intent;
         KsPlan *idle_plan;  /* while the kernel holds none: for those who ask */
         gboolean reset_due; /* the plan got stricter: connections may be stranded by it */
@@ -20,6 +23,7 @@ struct KsEngine {
         guint64 since;
         /* What is wrong; each NULL when it isn't. */
         char *settings_problem;
+        char *profiles_problem;
         char *storage_problem;
         /* The intent that is in force isn't the one on disk: it could not be written, or, when
          * intent_unread is set, what is on disk could not be read. */
@@ -89,6 +93,24 @@ void ks_engine_cancel_storage(KsEngine *engine);
 
 /* While nothing is enforced: look at the links for those who ask. */
 void ks_engine_plan_idle(KsEngine *engine);
+
+/**
+ * ks_engine_take_settings() - put other settings in force
+ * @fresh: (transfer full)
+ * @was: the intent before, for the case that they can't be carried out
+ *
+ * Returns: FALSE when the old ones are in force again.
+ */
+gboolean ks_engine_take_settings(KsEngine *engine, KsSettings *fresh, KsIntent *was,
+                                 GError **error);
+
+/* Reads the settings and the VPNs that were added; in doubt, what was last found good. */
+void ks_engine_load_settings(KsEngine *engine);
+
+/* ks_engine_check() and ks_engine_execute() of KS_VERB_ADD_VPN and KS_VERB_REMOVE_VPN. */
+gboolean ks_engine_check_profile(KsEngine *engine, const KsRequest *request,
+                                 gboolean *nothing_to_do, GError **error);
+gboolean ks_engine_change_profiles(KsEngine *engine, const KsRequest *request, GError **error);
 
 /* Watching: events, the deadline's timer, another try after a failure. */
 gboolean ks_engine_watch(KsEngine *engine, GError **error);

@@ -25,6 +25,8 @@ KsEngine *ks_engine_new(const char *state_directory, const KsSettingsDirs *dirs,
         engine->store = ks_store_new(state_directory);
         ks_store_set_marker(engine->store, KS_RESCUE_MARKER);
         engine->settings = ks_settings_new();
+        engine->settings_text = g_strdup("");
+        engine->profiles = ks_profiles_new();
         engine->shadows = g_ptr_array_new_with_free_func(g_free);
         engine->enforcer = ks_enforcer_new(error);
         if (!engine->enforcer)
@@ -40,10 +42,14 @@ void ks_engine_free(KsEngine *engine)
         ks_store_free(engine->store);
         ks_enforcer_free(engine->enforcer);
         ks_settings_free(engine->settings);
+        g_free(engine->settings_text);
+        if (engine->profiles)
+                g_ptr_array_unref(engine->profiles);
         ks_plan_free(engine->idle_plan);
         if (engine->shadows)
                 g_ptr_array_unref(engine->shadows);
         g_free(engine->settings_problem);
+        g_free(engine->profiles_problem);
         g_free(engine->storage_problem);
         g_free(engine->kernel_problem);
         g_free(engine->table_problem);
@@ -215,37 +221,13 @@ void ks_engine_update_state(KsEngine *engine, const char *reason)
 
 /* The start */
 
-/* A typing error must not weaken a service that is engaged: what was last found
- * good is used until the files are right again. */
-static void load_settings(KsEngine *engine)
-{
-        g_autofree char *text = NULL, *good = NULL;
-        g_autoptr(GError) local = NULL;
-        KsSettings *settings = ks_settings_load(&engine->dirs, &text, &local);
-
-        if (settings) {
-                /* Without a copy the next start has only the files; worth a line. */
-                if (!ks_store_save_settings(engine->store, text, &local))
-                        ks_log(LOG_WARNING, "%s", local->message);
-        } else {
-                ks_log(LOG_ERR, "%s", local->message);
-                engine->settings_problem = g_strdup(local->message);
-                good = ks_store_load_settings(engine->store);
-                settings = good ? ks_settings_parse(good, "last good settings", NULL) : NULL;
-        }
-        if (!settings)
-                return;
-        ks_settings_free(engine->settings);
-        engine->settings = settings;
-}
-
 gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
 {
         g_autoptr(GError) local = NULL;
         KsNow now = ks_now();
         gboolean fine;
 
-        load_settings(engine);
+        ks_engine_load_settings(engine);
         if (watch && !ks_engine_watch(engine, error))
                 return FALSE;
         ks_engine_load(engine);
@@ -314,6 +296,7 @@ void ks_engine_report(KsEngine *engine, KsReport *report)
         if (report->remaining)
                 report->deadline = deadline_in_realtime(engine, &now, report->remaining);
         add_problem(report->degraded, engine->settings_problem);
+        add_problem(report->degraded, engine->profiles_problem);
         add_problem(report->degraded, engine->storage_problem);
         add_problem(report->degraded, engine->kernel_problem);
         add_problem(report->degraded, engine->table_problem);

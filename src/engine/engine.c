@@ -21,6 +21,12 @@ const char *ks_state_to_string(KsState state)
         return names[state];
 }
 
+void ks_request_clear(KsRequest *request)
+{
+        g_clear_pointer(&request->profile, ks_profile_free);
+        g_clear_pointer(&request->name, g_free);
+}
+
 gboolean ks_intent_is_up(const KsIntent *intent)
 {
         return intent->engaged && intent->mode != KS_MODE_PAUSE;
@@ -105,6 +111,9 @@ gboolean ks_engine_check(KsEngine *engine, const KsRequest *request, gboolean *n
         case KS_VERB_SET_LAN:
                 *nothing_to_do = request->lan == ks_engine_lan(engine) && is_settled(engine);
                 return TRUE;
+        case KS_VERB_ADD_VPN:
+        case KS_VERB_REMOVE_VPN:
+                return ks_engine_check_profile(engine, request, nothing_to_do, error);
         default:
                 return TRUE;
         }
@@ -188,24 +197,42 @@ static gboolean set_lan(KsEngine *engine, KsLan lan, GError **error)
 }
 
 /* SetLan holds until the administrator changes the setting it overrode. */
-static void forget_lan(KsEngine *engine)
+static void forget_lan(KsEngine *engine, const KsSettings *settings)
 {
-        if (!engine->intent.has_lan || engine->intent.lan_in_settings == engine->settings->lan)
+        if (!engine->intent.has_lan || engine->intent.lan_in_settings == settings->lan)
                 return;
         engine->intent.has_lan = FALSE;
         ks_engine_save(engine, &engine->intent, TRUE, NULL);
+}
+
+gboolean ks_engine_take_settings(KsEngine *engine, KsSettings *fresh, KsIntent *was, GError **error)
+{
+        KsSettings *old = engine->settings;
+
+        engine->settings = fresh;
+        engine->reset_due = TRUE;
+        if (!ks_intent_is_up(&engine->intent)) {
+                ks_engine_plan_idle(engine);
+        } else if (!ks_engine_sync(engine, KS_CHANGE_LOST, "settings", error)) {
+                engine->settings = old;
+                ks_settings_free(fresh);
+                put_back(engine, was);
+                return FALSE;
+        }
+        ks_settings_free(old);
+        return TRUE;
 }
 
 static gboolean reload(KsEngine *engine, GError **error)
 {
         g_autofree char *text = NULL;
         g_autoptr(GError) local = NULL;
-        KsSettings *fresh = ks_settings_load(&engine->dirs, &text, &local);
-        KsSettings *old = engine->settings;
+        KsSettings *fresh = ks_settings_load_with(&engine->dirs, engine->profiles, &text, &local);
+        guint32 table = engine->settings->table;
         KsIntent was = engine->intent;
 
         g_clear_pointer(&engine->settings_problem, g_free);
-        if (fresh && fresh->table != old->table && ks_intent_is_up(&engine->intent) &&
+        if (fresh && fresh->table != table && ks_intent_is_up(&engine->intent) &&
             !ks_enforcer_check_table(engine->enforcer, fresh->table, &local))
                 g_clear_pointer(&fresh, ks_settings_free);
         if (!fresh || !ks_store_save_settings(engine->store, text, &local)) {
@@ -215,19 +242,12 @@ static gboolean reload(KsEngine *engine, GError **error)
                 ks_engine_update_state(engine, "settings");
                 return FALSE;
         }
-        engine->settings = fresh;
-        engine->reset_due = TRUE;
         engine->intent.n_networks = 0;
-        forget_lan(engine);
-        if (!ks_intent_is_up(&engine->intent)) {
-                ks_engine_plan_idle(engine);
-        } else if (!ks_engine_sync(engine, KS_CHANGE_LOST, "settings", error)) {
-                engine->settings = old;
-                ks_settings_free(fresh);
-                put_back(engine, &was);
+        forget_lan(engine, fresh);
+        if (!ks_engine_take_settings(engine, fresh, &was, error))
                 return FALSE;
-        }
-        ks_settings_free(old);
+        g_free(engine->settings_text);
+        engine->settings_text = g_steal_pointer(&text);
         ks_engine_update_state(engine, "settings");
         return TRUE;
 }
@@ -269,6 +289,9 @@ gboolean ks_engine_execute(KsEngine *engine, const KsRequest *request, GError **
                 return set_lan(engine, request->lan, error);
         case KS_VERB_RELOAD:
                 return reload(engine, error);
+        case KS_VERB_ADD_VPN:
+        case KS_VERB_REMOVE_VPN:
+                return ks_engine_change_profiles(engine, request, error);
         }
         g_return_val_if_reached(FALSE);
 }

@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "engine/profile.h"
 #include "engine/settings.h"
 #include "policy/plan.h"
 
@@ -25,14 +26,21 @@ typedef enum KsVerb {
         KS_VERB_RESUME,
         KS_VERB_SET_LAN,
         KS_VERB_RELOAD,
+        KS_VERB_ADD_VPN,
+        KS_VERB_REMOVE_VPN,
 } KsVerb;
 
 /* What a caller asks for. */
 typedef struct KsRequest {
         KsVerb verb;
-        guint64 duration; /* of KS_VERB_TRIAL and KS_VERB_PAUSE, µs */
-        KsLan lan;        /* of KS_VERB_SET_LAN */
+        guint64 duration;   /* of KS_VERB_TRIAL and KS_VERB_PAUSE, µs */
+        KsLan lan;          /* of KS_VERB_SET_LAN */
+        KsProfile *profile; /* of KS_VERB_ADD_VPN */
+        char *name;         /* of KS_VERB_REMOVE_VPN */
 } KsRequest;
+
+void ks_request_clear(KsRequest *request);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KsRequest, ks_request_clear)
 
 /* Where the engine tells of what happens; all may be NULL. */
 typedef struct KsEngineEvents {

@@ -113,10 +113,10 @@ static gboolean check_unique(KsSettingsReader *reader, guint i, GError **error)
 
                 if (!g_str_equal(draft->vpn->interface, other->vpn->interface))
                         continue;
-                sentence = g_strdup_printf("has the interface %s, which [VPN %s] in %s:%u has "
+                sentence = g_strdup_printf("has the interface %s, which [VPN %s] in %s has "
                                            "already; give each VPN an interface of its own",
-                                           draft->vpn->interface, other->vpn->name, other->file,
-                                           other->line);
+                                           draft->vpn->interface, other->vpn->name,
+                                           other->vpn->origin);
                 return fail_draft(reader, draft, "Interface", error, sentence);
         }
         for (guint j = 0; j < reader->settings->host_interfaces->len; j++)

@@ -15,7 +15,6 @@
 #define VPNS_MAX 256
 #define ENDPOINTS_MAX 64
 #define PREFIXES_MAX 256
-#define HOST_INTERFACES_MAX 64
 #define NAME_LENGTH_MAX 64
 
 static void draft_free(KsVpnDraft *draft)
@@ -44,7 +43,14 @@ void ks_settings_reader_free(KsSettingsReader *reader)
         ks_settings_free(reader->settings);
         g_ptr_array_unref(reader->drafts);
         g_hash_table_unref(reader->seen);
+        g_free(reader->named);
         g_free(reader);
+}
+
+/* "FILE:LINE", or "FILE" for what has no lines. */
+static char *place_in_file(const char *file, guint line)
+{
+        return line ? g_strdup_printf("%s:%u", file, line) : g_strdup(file);
 }
 
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,
@@ -56,11 +62,7 @@ gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **er
         va_start(ap, format);
         sentence = g_strdup_vprintf(format, ap);
         va_end(ap);
-        if (reader->place)
-                place = g_strdup(reader->place);
-        else
-                place = reader->line ? g_strdup_printf("%s:%u", reader->file, reader->line)
-                                     : g_strdup(reader->file);
+        place = reader->place ? g_strdup(reader->place) : place_in_file(reader->file, reader->line);
         /* What was cut to length may end in half a character. */
         whole = g_strdup_printf("%s: %.60s%s%s", place, key ? key : "", key ? ": " : "", sentence);
         valid = g_utf8_make_valid(whole, -1);
@@ -96,6 +98,7 @@ static KsVpnDraft *new_draft(KsSettingsReader *reader, const char *name)
 
         draft->vpn = ks_vpn_new(name, "");
         draft->vpn->from_settings = TRUE;
+        draft->vpn->origin = place_in_file(reader->file, reader->line);
         draft->vpn->default4 = draft->vpn->default6 = TRUE;
         draft->file = g_strdup(reader->file);
         draft->line = reader->line;
@@ -110,6 +113,16 @@ void ks_settings_begin_file(KsSettingsReader *reader)
         reader->in_section = FALSE;
         reader->draft = NULL;
         g_hash_table_remove_all(reader->seen);
+}
+
+void ks_settings_name_file(KsSettingsReader *reader, const char *name)
+{
+        char *named = g_strdup(name);
+
+        ks_settings_begin_file(reader);
+        g_free(reader->named);
+        reader->file = reader->named = named;
+        reader->line = 0;
 }
 
 gboolean ks_settings_enter_section(KsSettingsReader *reader, const char *name, GError **error)
@@ -137,6 +150,26 @@ gboolean ks_settings_enter_section(KsSettingsReader *reader, const char *name, G
                 return ks_settings_fail(reader, NULL, error, "more than %d VPNs", VPNS_MAX);
         if (!reader->draft)
                 reader->draft = new_draft(reader, vpn_name);
+        return TRUE;
+}
+
+gboolean ks_settings_enter_profile(KsSettingsReader *reader, const char *name, GError **error)
+{
+        g_autofree char *section = g_strconcat("VPN ", name, NULL);
+        const KsVpnDraft *other = name_is_valid(name) ? find_draft(reader, name) : NULL;
+
+        if (other)
+                return ks_settings_fail(
+                        reader, NULL, error,
+                        "%s has a section [VPN %s], too; remove one of them ('ksctl "
+                        "vpn remove' removes the added one)",
+                        other->vpn->origin, name);
+        if (!ks_settings_enter_section(reader, section, error))
+                return FALSE;
+        if (!g_str_equal(reader->draft->vpn->name, name))
+                return ks_settings_fail(reader, NULL, error,
+                                        "the name of the VPN begins or ends with a blank");
+        reader->draft->vpn->from_profile = TRUE;
         return TRUE;
 }
 
@@ -168,8 +201,8 @@ static gboolean parse_boolean(KsSettingsReader *reader, const char *key, const c
         return ks_settings_fail(reader, key, error, "'%.40s' is neither yes nor no", value);
 }
 
-static gboolean check_interface(KsSettingsReader *reader, const char *key, const char *value,
-                                GError **error)
+gboolean ks_settings_check_interface(KsSettingsReader *reader, const char *key, const char *value,
+                                     GError **error)
 {
         if (ks_interface_name_is_valid(value))
                 return TRUE;
@@ -179,8 +212,8 @@ static gboolean check_interface(KsSettingsReader *reader, const char *key, const
                                 value);
 }
 
-static gboolean parse_prefix(KsSettingsReader *reader, const char *key, const char *value,
-                             KsPrefix *prefix, GError **error)
+gboolean ks_settings_parse_prefix(KsSettingsReader *reader, const char *key, const char *value,
+                                  KsPrefix *prefix, GError **error)
 {
         g_autoptr(GError) local = NULL;
 
@@ -265,46 +298,12 @@ static gboolean take_reset_connections(KsSettingsReader *reader, const char *key
         return parse_boolean(reader, key, value, &reader->settings->reset_connections, error);
 }
 
-static gboolean take_host_interfaces(KsSettingsReader *reader, const char *key, const char *value,
-                                     GError **error)
-{
-        g_auto(GStrv) names = g_strsplit_set(value, " \t;,", -1);
-        GPtrArray *interfaces = reader->settings->host_interfaces;
-        gboolean none = !*value || g_str_equal(value, "none");
-
-        if (none || !reader->has_host_interfaces)
-                reader->settings->host_auto = FALSE;
-        reader->has_host_interfaces = TRUE;
-        if (none) {
-                g_ptr_array_set_size(interfaces, 0);
-                return TRUE;
-        }
-        for (guint i = 0; names[i]; i++) {
-                if (!*names[i])
-                        continue;
-                if (g_str_equal(names[i], "auto")) {
-                        reader->settings->host_auto = TRUE;
-                        continue;
-                }
-                if (g_str_equal(names[i], "none"))
-                        return ks_settings_fail(reader, key, error,
-                                                "'none' stands alone; leave it out, or all else");
-                if (!check_interface(reader, key, names[i], error))
-                        return FALSE;
-                if (interfaces->len >= HOST_INTERFACES_MAX)
-                        return ks_settings_fail(reader, key, error, "more than %d interfaces",
-                                                HOST_INTERFACES_MAX);
-                g_ptr_array_add(interfaces, g_strdup(names[i]));
-        }
-        return TRUE;
-}
-
 /* [VPN name] */
 
 static gboolean take_interface(KsSettingsReader *reader, const char *key, const char *value,
                                GError **error)
 {
-        if (!check_interface(reader, key, value, error))
+        if (!ks_settings_check_interface(reader, key, value, error))
                 return FALSE;
         g_free(reader->draft->vpn->interface);
         reader->draft->vpn->interface = g_strdup(value);
@@ -429,7 +428,7 @@ static gboolean take_gateway(KsSettingsReader *reader, const char *key, const ch
 {
         KsPrefix prefix;
 
-        if (!parse_prefix(reader, key, value, &prefix, error))
+        if (!ks_settings_parse_prefix(reader, key, value, &prefix, error))
                 return FALSE;
         if (prefix.length != ks_family_bits(prefix.family))
                 return ks_settings_fail(reader, key, error, "'%.60s' is not a single address",
@@ -452,7 +451,7 @@ static gboolean take_prefixes(KsSettingsReader *reader, const char *key, const c
 
                 if (!*texts[i])
                         continue;
-                if (!parse_prefix(reader, key, texts[i], &prefix, error))
+                if (!ks_settings_parse_prefix(reader, key, texts[i], &prefix, error))
                         return FALSE;
                 if (prefix.length == 0)
                         return ks_settings_fail(
@@ -504,7 +503,8 @@ static const Key keys[] = {
         { "Guard", FALSE, FALSE, take_guard },
         { "EgressGuard", FALSE, FALSE, take_egress_guard },
         { "AutoWireGuard", FALSE, FALSE, take_auto_wireguard },
-        { "HostInterfaces", FALSE, TRUE, take_host_interfaces },
+        { "HostInterfaces", FALSE, TRUE, ks_settings_take_host_interfaces },
+        { "LanPrefixes", FALSE, TRUE, ks_settings_take_lan_prefixes },
         { "ResetConnections", FALSE, FALSE, take_reset_connections },
         { "Interface", TRUE, FALSE, take_interface },
         { "Kind", TRUE, FALSE, take_kind },
@@ -518,6 +518,15 @@ static const Key keys[] = {
         { "Metric", TRUE, FALSE, take_metric },
         { "Default", TRUE, FALSE, take_default },
 };
+
+gint ks_settings_key_place(const char *name)
+{
+        guint i = 0;
+
+        while (i < G_N_ELEMENTS(keys) && !(keys[i].in_vpn && g_str_equal(keys[i].name, name)))
+                i++;
+        return (gint)i;
+}
 
 static gboolean fail_unknown(KsSettingsReader *reader, const char *name, GError **error)
 {
@@ -552,6 +561,6 @@ gboolean ks_settings_take_key(KsSettingsReader *reader, const char *name, const 
                 return ks_settings_fail(reader, name, error, "is given twice in this section");
         if (reader->draft)
                 g_hash_table_replace(reader->draft->places, g_strdup(name),
-                                     g_strdup_printf("%s:%u", reader->file, reader->line));
+                                     place_in_file(reader->file, reader->line));
         return key->take(reader, name, value, error);
 }

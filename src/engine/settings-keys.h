@@ -19,8 +19,10 @@ typedef struct KsVpnDraft {
 /* The place in the files, and what has been read. */
 typedef struct KsSettingsReader {
         const char *file;
-        guint line;
+        char *named;       /* what file points at, when it is ours */
+        guint line;        /* 0: the whole of it */
         const char *place; /* instead of file and line, "FILE:LINE"; NULL: those */
+        gboolean is_whole; /* the text is what was kept of all files */
         gboolean in_section;
         gboolean has_host_interfaces; /* HostInterfaces= was given: its default is gone */
         KsVpnDraft *draft;            /* of the present [VPN] section; NULL in [Killswitch] */
@@ -36,6 +38,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsSettingsReader, ks_settings_reader_free)
 /* A new file: sections do not reach over, and keys may be given again. */
 void ks_settings_begin_file(KsSettingsReader *reader);
 
+/* A new file, with a name that is copied and no lines yet. */
+void ks_settings_name_file(KsSettingsReader *reader, const char *name);
+
+/* The section of a VPN that is in no file; another one of that name is a mistake. */
+gboolean ks_settings_enter_profile(KsSettingsReader *reader, const char *name, GError **error);
+
+/* Where a key of a [VPN] section stands in the documented order; behind all when there is none. */
+gint ks_settings_key_place(const char *name);
+
 /* "Killswitch" or "VPN name". */
 gboolean ks_settings_enter_section(KsSettingsReader *reader, const char *name, GError **error);
 
@@ -45,6 +56,18 @@ gboolean ks_settings_take_key(KsSettingsReader *reader, const char *key, const c
 
 /* Checks what only the whole can tell. Returns: the settings, the caller's. */
 KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error);
+
+/* Values that several keys take. */
+gboolean ks_settings_check_interface(KsSettingsReader *reader, const char *key, const char *value,
+                                     GError **error);
+gboolean ks_settings_parse_prefix(KsSettingsReader *reader, const char *key, const char *value,
+                                  KsPrefix *prefix, GError **error);
+
+/* The lists of [Killswitch]. */
+gboolean ks_settings_take_host_interfaces(KsSettingsReader *reader, const char *key,
+                                          const char *value, GError **error);
+gboolean ks_settings_take_lan_prefixes(KsSettingsReader *reader, const char *key, const char *value,
+                                       GError **error);
 
 /* Sets "FILE:LINE: KEY: sentence"; @key may be NULL. Returns: FALSE. */
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,

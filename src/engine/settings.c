@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 
 #include "common/error.h"
+#include "engine/profile.h"
 #include "engine/settings-keys.h"
 #include "engine/settings.h"
 
 #define MAIN_FILE "killswitch.conf"
 #define DROP_IN_DIRECTORY "killswitch.conf.d"
-/* Parts the files in the text that is kept of all of them. */
+/* Begins a line of the text that is kept of all files: what follows is of the file that it names.
+ */
 #define NEXT_FILE "\001"
 /* A settings file of any sane size is far below. */
 #define FILE_SIZE_MAX (1024 * 1024)
@@ -37,8 +39,8 @@ static gboolean parse_line(KsSettingsReader *reader, char *line, GError **error)
         g_strstrip(line);
         if (!*line || *line == '#' || *line == ';')
                 return TRUE;
-        if (g_str_equal(line, NEXT_FILE)) {
-                ks_settings_begin_file(reader);
+        if (reader->is_whole && g_str_has_prefix(line, NEXT_FILE)) {
+                ks_settings_name_file(reader, line + strlen(NEXT_FILE));
                 return TRUE;
         }
         if (*line == '[')
@@ -56,8 +58,9 @@ static gboolean parse_text(KsSettingsReader *reader, const char *text, GError **
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
         ks_settings_begin_file(reader);
+        reader->line = 0;
         for (guint i = 0; lines[i]; i++) {
-                reader->line = i + 1;
+                reader->line++;
                 if (!g_utf8_validate(lines[i], -1, NULL))
                         return ks_settings_fail(reader, NULL, error, "the line is not UTF-8 text");
                 if (!parse_line(reader, lines[i], error))
@@ -69,7 +72,7 @@ static gboolean parse_text(KsSettingsReader *reader, const char *text, GError **
 static gboolean parse_file(KsSettingsReader *reader, const char *path, GString *whole,
                            GError **error)
 {
-        g_autofree char *text = NULL;
+        g_autofree char *text = NULL, *name = g_strescape(path, NULL);
         g_autoptr(GError) local = NULL;
         gsize length;
 
@@ -83,7 +86,7 @@ static gboolean parse_file(KsSettingsReader *reader, const char *path, GString *
                 return ks_settings_fail(reader, NULL, error, "holds a NUL byte; it must be text");
         if (!parse_text(reader, text, error))
                 return FALSE;
-        g_string_append_printf(whole, "%s\n" NEXT_FILE "\n", text);
+        g_string_append_printf(whole, NEXT_FILE "%s\n%s\n", name, text);
         return TRUE;
 }
 
@@ -167,7 +170,16 @@ static GPtrArray *find_files(const KsSettingsDirs *dirs, GError **error)
         return g_steal_pointer(&files);
 }
 
-KsSettings *ks_settings_load(const KsSettingsDirs *dirs, char **text, GError **error)
+static KsSettings *finish(KsSettingsReader *reader, GPtrArray *profiles, GError **error)
+{
+        for (guint i = 0; profiles && i < profiles->len; i++)
+                if (!ks_settings_take_profile(reader, g_ptr_array_index(profiles, i), error))
+                        return NULL;
+        return ks_settings_finish(reader, error);
+}
+
+KsSettings *ks_settings_load_with(const KsSettingsDirs *dirs, GPtrArray *profiles, char **text,
+                                  GError **error)
 {
         g_autoptr(GPtrArray) files = find_files(dirs, error);
         g_autoptr(KsSettingsReader) reader = ks_settings_reader_new();
@@ -182,7 +194,7 @@ KsSettings *ks_settings_load(const KsSettingsDirs *dirs, char **text, GError **e
                 if (!is_masked(g_ptr_array_index(files, i)))
                         fine = parse_file(reader, g_ptr_array_index(files, i), whole, error);
         if (fine)
-                settings = ks_settings_finish(reader, error);
+                settings = finish(reader, profiles, error);
         if (settings && text)
                 *text = g_string_free(whole, FALSE);
         else
@@ -190,12 +202,30 @@ KsSettings *ks_settings_load(const KsSettingsDirs *dirs, char **text, GError **e
         return settings;
 }
 
-KsSettings *ks_settings_parse(const char *text, const char *name, GError **error)
+KsSettings *ks_settings_load(const KsSettingsDirs *dirs, char **text, GError **error)
+{
+        return ks_settings_load_with(dirs, NULL, text, error);
+}
+
+static KsSettings *parse(const char *text, const char *name, gboolean is_whole, GPtrArray *profiles,
+                         GError **error)
 {
         g_autoptr(KsSettingsReader) reader = ks_settings_reader_new();
 
         reader->file = name;
+        reader->is_whole = is_whole;
         if (!parse_text(reader, text, error))
                 return NULL;
-        return ks_settings_finish(reader, error);
+        return finish(reader, profiles, error);
+}
+
+KsSettings *ks_settings_parse_with(const char *text, const char *name, GPtrArray *profiles,
+                                   GError **error)
+{
+        return parse(text, name, TRUE, profiles, error);
+}
+
+KsSettings *ks_settings_parse(const char *text, const char *name, GError **error)
+{
+        return parse(text, name, FALSE, NULL, error);
 }

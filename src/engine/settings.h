@@ -26,8 +26,20 @@ typedef struct KsSettingsDirs {
 KsSettings *ks_settings_load(const KsSettingsDirs *dirs, char **text, GError **error);
 
 /**
- * ks_settings_parse() - the same from one text
+ * ks_settings_parse() - the same from the text of one file
  * @text: what a file would hold
  * @name: the name to give in errors
  */
 KsSettings *ks_settings_parse(const char *text, const char *name, GError **error);
+
+/**
+ * ks_settings_load_with() - files, and behind them VPNs that are in no file
+ * @profiles: of KsProfile*; may be NULL. Not part of @text
+ */
+KsSettings *ks_settings_load_with(const KsSettingsDirs *dirs, GPtrArray *profiles, char **text,
+                                  GError **error);
+
+/* The same from the text of all files, as ks_settings_load() has set it. @name: of what isn't
+ * in any of them */
+KsSettings *ks_settings_parse_with(const char *text, const char *name, GPtrArray *profiles,
+                                   GError **error);

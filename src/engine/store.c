@@ -14,6 +14,10 @@
 
 #define INTENT_FILE "intent"
 #define SETTINGS_FILE "settings.good"
+#define PROFILES_FILE "profiles"
+#define PROFILES_COPY "profiles.good"
+/* The first line, with the rest's checksum. */
+#define PROFILES_HEAD "# VPNs that were added, sha256 "
 #define GROUP "Intent"
 #define FORMAT_VERSION 1
 #define FILE_SIZE_MAX (8 * 1024 * 1024)
@@ -458,4 +462,62 @@ char *ks_store_load_settings(KsStore *store)
         if (!g_file_get_contents(path, &text, &length, NULL) || length > FILE_SIZE_MAX)
                 return NULL;
         return g_steal_pointer(&text);
+}
+
+/* Profiles: twice, one behind the other, so that one whole file is there whatever happens */
+
+gboolean ks_store_save_profiles(KsStore *store, const char *text, GError **error)
+{
+        g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+        g_autofree char *whole = g_strdup_printf(PROFILES_HEAD "%s\n%s", sum, text);
+        gsize length = strlen(whole);
+
+        return write_file(store, PROFILES_FILE, whole, length, error) &&
+               write_file(store, PROFILES_COPY, whole, length, error);
+}
+
+/* Returns: the text, or NULL; then @problem is set unless there is no such file. */
+static char *read_profiles(KsStore *store, const char *name, char **problem)
+{
+        g_autofree char *path = g_build_filename(store->directory, name, NULL);
+        g_autofree char *whole = NULL, *sum = NULL;
+        g_autoptr(GError) local = NULL;
+        gsize length, head = strlen(PROFILES_HEAD);
+        const char *text;
+
+        if (!g_file_get_contents(path, &whole, &length, &local)) {
+                if (!g_error_matches(local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+                        *problem = g_strdup(local->message);
+                return NULL;
+        }
+        text = strchr(whole, '\n');
+        if (text && length <= FILE_SIZE_MAX && strlen(whole) == length &&
+            g_str_has_prefix(whole, PROFILES_HEAD))
+                sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text + 1, -1);
+        if (sum && strlen(sum) == (gsize)(text - whole) - head &&
+            g_str_has_prefix(whole + head, sum))
+                return g_strdup(text + 1);
+        *problem = g_strdup_printf("%s is damaged", path);
+        return NULL;
+}
+
+gboolean ks_store_load_profiles(KsStore *store, char **text, GError **error)
+{
+        g_autofree char *problem = NULL, *other = NULL;
+
+        *text = read_profiles(store, PROFILES_FILE, &problem);
+        if (*text)
+                return TRUE;
+        *text = read_profiles(store, PROFILES_COPY, &other);
+        if (!problem && !other && !*text)
+                return TRUE;
+        g_set_error(
+                error, KS_ERROR, KS_ERROR_STORAGE,
+                "The VPNs that were added can't be read (%s); %s. 'ksctl vpn add' or 'ksctl vpn "
+                "remove' writes them anew.",
+                problem ? problem
+                : other ? other
+                        : PROFILES_FILE " is gone",
+                *text ? "the copy beside it is used" : "none of them is used");
+        return FALSE;
 }

@@ -101,3 +101,17 @@ gboolean ks_store_changed(KsStore *store);
 /* A second file beside it, for the settings that were last found good. */
 gboolean ks_store_save_settings(KsStore *store, const char *text, GError **error);
 char *ks_store_load_settings(KsStore *store);
+
+/**
+ * ks_store_save_profiles() - write the VPNs that were added, atomic and synced as the intent
+ * @text: as ks_profiles_to_text() makes it
+ * @error: KS_ERROR_STORAGE
+ */
+gboolean ks_store_save_profiles(KsStore *store, const char *text, GError **error);
+
+/**
+ * ks_store_load_profiles() - read them again
+ * @text: set in every case: NULL when none was ever saved or nothing can be read. Caller frees.
+ * @error: KS_ERROR_STORAGE when they can't be read as they were; @text may then be that of the copy
+ */
+gboolean ks_store_load_profiles(KsStore *store, char **text, GError **error);

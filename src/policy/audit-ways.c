@@ -71,8 +71,10 @@ static gboolean is_special(const KsPrefix *address)
         return FALSE;
 }
 
-static gboolean is_private(const KsPrefix *address)
+/* In a range that LAN access is about: the fixed private ones, and LanPrefixes=. */
+static gboolean is_lan(const KsAuditFacts *facts, const KsPrefix *address)
 {
+        GArray *more = facts->settings->lan_prefixes;
         guint count;
         const char *const *ranges = ks_private_ranges(address->family, &count);
 
@@ -82,6 +84,9 @@ static gboolean is_private(const KsPrefix *address)
                 if (ks_prefix_contains(&range, address))
                         return TRUE;
         }
+        for (guint i = 0; i < more->len; i++)
+                if (ks_prefix_contains(&g_array_index(more, KsPrefix, i), address))
+                        return TRUE;
         return FALSE;
 }
 
@@ -152,7 +157,7 @@ static gboolean is_exempt(const KsAuditFacts *facts, const KsPacket *packet)
 /* Whether a packet that a route would send out by an uplink has to stay. */
 static gboolean must_stay(const KsAuditFacts *facts, const KsPacket *packet, const KsRoute *route)
 {
-        gboolean lan = facts->lan != KS_LAN_MODE_NONE && is_private(&packet->destination);
+        gboolean lan = facts->lan != KS_LAN_MODE_NONE && is_lan(facts, &packet->destination);
 
         if (is_special(&packet->destination) || is_exempt(facts, packet))
                 return FALSE;
@@ -277,6 +282,8 @@ static GArray *find_borders(const KsAuditFacts *facts, int family)
 
         add_texts(borders, ranges, count);
         add_texts(borders, special, G_N_ELEMENTS(special));
+        g_array_append_vals(borders, facts->settings->lan_prefixes->data,
+                            facts->settings->lan_prefixes->len);
         g_array_append_vals(borders, facts->plan->claims->data, facts->plan->claims->len);
         for (guint i = 0; i < facts->routes->len; i++)
                 g_array_append_val(borders, g_array_index(facts->routes, KsRoute, i).destination);

@@ -219,6 +219,7 @@ static void plan_host_networks(Planner *planner, int family)
 
 static void plan_lan(Planner *planner, int family)
 {
+        GArray *more = planner->settings->lan_prefixes;
         guint count;
         const char *const *ranges = ks_private_ranges(family, &count);
 
@@ -234,16 +235,26 @@ static void plan_lan(Planner *planner, int family)
                 if (ks_prefix_parse(ranges[i], &prefix, NULL))
                         add_direct_rule(planner, &prefix, KS_OFFSET_LAN + i);
         }
+        for (guint i = 0; planner->lan == KS_LAN_MODE_PRIVATE && i < more->len; i++) {
+                const KsPrefix *prefix = &g_array_index(more, KsPrefix, i);
+
+                if (prefix->family == family)
+                        add_direct_rule(planner, prefix, KS_OFFSET_LAN_MORE);
+        }
 }
 
 static gboolean lan_could_claim(const Planner *planner, const KsPrefix *prefix)
 {
+        GArray *more = planner->settings->lan_prefixes;
         guint count;
         const char *const *ranges = ks_private_ranges(prefix->family, &count);
         KsPrefix range;
 
         for (guint i = 0; i < count; i++)
                 if (ks_prefix_parse(ranges[i], &range, NULL) && ks_prefix_contains(&range, prefix))
+                        return TRUE;
+        for (guint i = 0; i < more->len; i++)
+                if (ks_prefix_contains(&g_array_index(more, KsPrefix, i), prefix))
                         return TRUE;
         return planner->lan == KS_LAN_MODE_ALL && prefix->length > KS_LAN_SUPPRESS;
 }

@@ -188,6 +188,8 @@ static void plan_lan(Planner *planner)
                         if (ks_prefix_parse(ranges[i], &prefix, NULL))
                                 add_lan(planner, &prefix);
         }
+        for (guint i = 0; i < planner->settings->lan_prefixes->len; i++)
+                add_lan(planner, &g_array_index(planner->settings->lan_prefixes, KsPrefix, i));
         if (planner->lan != KS_LAN_MODE_ALL || !planner->lan_routes)
                 return;
         for (guint i = 0; i < planner->lan_routes->len; i++) {

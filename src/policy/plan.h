@@ -20,6 +20,7 @@ enum {
         KS_OFFSET_DNS = 41,          /* 41..44 */
         KS_OFFSET_HOST_SHARED = 45,  /* guests' networks that a VPN has a part in */
         KS_OFFSET_LAN = 50,          /* 50..79 */
+        KS_OFFSET_LAN_MORE = 70,     /* LanPrefixes= */
         KS_OFFSET_LAN_ALL = 79,      /* the blanket rule, at a place of its own */
         KS_OFFSET_ALL = 90,
         KS_OFFSET_FLOOR = 91,

@@ -74,6 +74,42 @@ gboolean ks_prefix_is_link_local(const KsPrefix *prefix)
         return prefix->address[0] == 0xfe && (prefix->address[1] & 0xc0) == 0x80;
 }
 
+gboolean ks_prefix_overlaps(const KsPrefix *a, const KsPrefix *b)
+{
+        return ks_prefix_contains(a, b) || ks_prefix_contains(b, a);
+}
+
+static gboolean is_within(const KsPrefix *prefix, const KsPrefix *ranges, guint count)
+{
+        for (guint i = 0; i < count; i++)
+                if (ks_prefix_contains(&ranges[i], prefix))
+                        return TRUE;
+        return FALSE;
+}
+
+gboolean ks_prefix_is_public(const KsPrefix *prefix)
+{
+        /* RFC 1918, RFC 3927, RFC 6598, RFC 2544; RFC 4193, RFC 4291. */
+        static const KsPrefix ranges[] = {
+                { AF_INET, 8, { 10 } },        { AF_INET, 12, { 172, 16 } },
+                { AF_INET, 16, { 192, 168 } }, { AF_INET, 16, { 169, 254 } },
+                { AF_INET, 10, { 100, 64 } },  { AF_INET, 15, { 198, 18 } },
+                { AF_INET6, 7, { 0xfc } },     { AF_INET6, 10, { 0xfe, 0x80 } },
+        };
+
+        return !is_within(prefix, ranges, G_N_ELEMENTS(ranges));
+}
+
+gboolean ks_prefix_is_multicast(const KsPrefix *prefix)
+{
+        static const KsPrefix groups[] = { { AF_INET, 4, { 224 } }, { AF_INET6, 8, { 0xff } } };
+
+        for (guint i = 0; i < G_N_ELEMENTS(groups); i++)
+                if (ks_prefix_overlaps(&groups[i], prefix))
+                        return TRUE;
+        return FALSE;
+}
+
 gboolean ks_prefix_parse(const char *text, KsPrefix *prefix, GError **error)
 {
         g_autofree char *address = NULL;

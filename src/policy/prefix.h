@@ -41,6 +41,16 @@ gboolean ks_prefix_equal(const KsPrefix *a, const KsPrefix *b);
 gboolean ks_prefix_contains(const KsPrefix *outer, const KsPrefix *inner);
 gboolean ks_prefix_is_link_local(const KsPrefix *prefix);
 
+/* Whether any address in it is one of the Internet's, or a group's: all but what is set
+ * aside for private networks, links, carriers' own networks and benchmarks. */
+gboolean ks_prefix_is_public(const KsPrefix *prefix);
+
+/* Whether any address in it is a multicast group's. */
+gboolean ks_prefix_is_multicast(const KsPrefix *prefix);
+
+/* Whether the two have an address in common. */
+gboolean ks_prefix_overlaps(const KsPrefix *a, const KsPrefix *b);
+
 /* "192.0.2.0/24"; a host without its length. Caller frees. */
 char *ks_prefix_to_string(const KsPrefix *prefix);
 

@@ -17,6 +17,7 @@ KsSettings *ks_settings_new(void)
         settings->host_auto = TRUE;
         settings->reset_connections = TRUE;
         settings->host_interfaces = g_ptr_array_new_with_free_func(g_free);
+        settings->lan_prefixes = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
         settings->vpns = g_ptr_array_new_with_free_func((GDestroyNotify)ks_vpn_free);
         return settings;
 }
@@ -26,6 +27,7 @@ void ks_settings_free(KsSettings *settings)
         if (!settings)
                 return;
         g_ptr_array_unref(settings->host_interfaces);
+        g_array_unref(settings->lan_prefixes);
         g_ptr_array_unref(settings->vpns);
         g_free(settings);
 }

@@ -31,6 +31,7 @@ typedef struct KsSettings {
         gboolean reset_connections; /* those from before that have no way on */
         gboolean host_auto;         /* bridges that nothing leads out of are found by themselves */
         GPtrArray *host_interfaces; /* of char*: links that lead to nobody but this host's guests */
+        GArray *lan_prefixes;       /* of KsPrefix: LAN besides the fixed private ranges */
         GPtrArray *vpns;            /* of KsVpn* */
 } KsSettings;
 

@@ -28,6 +28,7 @@ KsVpn *ks_vpn_copy(const KsVpn *vpn)
         copy->name = g_strdup(vpn->name);
         copy->interface = g_strdup(vpn->interface);
         copy->kind = g_strdup(vpn->kind);
+        copy->origin = g_strdup(vpn->origin);
         copy->selectors = g_array_copy(vpn->selectors);
         copy->prefixes = g_array_copy(vpn->prefixes);
         return copy;
@@ -40,6 +41,7 @@ void ks_vpn_free(KsVpn *vpn)
         g_free(vpn->name);
         g_free(vpn->interface);
         g_free(vpn->kind);
+        g_free(vpn->origin);
         g_array_unref(vpn->selectors);
         g_array_unref(vpn->prefixes);
         g_free(vpn);

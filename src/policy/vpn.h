@@ -12,10 +12,12 @@
 typedef struct KsVpn {
         char *name;
         char *interface;
-        char *kind; /* the link kind it must have; NULL: any but Ethernet-like */
+        char *kind;   /* the link kind it must have; NULL: any but Ethernet-like */
+        char *origin; /* the place in the settings that it is from; NULL: kernel WireGuard */
         gboolean from_settings;
-        GArray *selectors; /* of KsSelector */
-        GArray *prefixes;  /* of KsPrefix: networks that belong to it */
+        gboolean from_profile; /* added by a caller, and in no file */
+        GArray *selectors;     /* of KsSelector */
+        GArray *prefixes;      /* of KsPrefix: networks that belong to it */
         KsPrefix gateway4, gateway6;
         guint32 metric;              /* 0: by order */
         gboolean default4, default6; /* may carry all traffic of the family */

@@ -11,6 +11,7 @@
 #include "service/audits.h"
 #include "service/authority.h"
 #include "service/manager.h"
+#include "service/options.h"
 #include "service/report.h"
 
 struct KsManager {
@@ -36,6 +37,8 @@ static const struct MethodEntry {
         { "Pause", KS_VERB_PAUSE, KS_ACTION_RELEASE },
         { "SetLan", KS_VERB_SET_LAN, KS_ACTION_CONFIGURE },
         { "Reload", KS_VERB_RELOAD, KS_ACTION_CONFIGURE },
+        { "AddVpn", KS_VERB_ADD_VPN, KS_ACTION_CONFIGURE },
+        { "RemoveVpn", KS_VERB_REMOVE_VPN, KS_ACTION_CONFIGURE },
 };
 
 static const struct MethodEntry *find_method(const char *member)
@@ -51,6 +54,13 @@ typedef struct Call {
         KsManager *manager;
         KsRequest request;
 } Call;
+
+static void call_free(Call *call)
+{
+        ks_request_clear(&call->request);
+        g_free(call);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Call, call_free)
 
 static int reply_error(sd_bus_message *message, const GError *error)
 {
@@ -68,7 +78,7 @@ static int reply_error(sd_bus_message *message, const GError *error)
 
 static void on_verdict(sd_bus_message *message, const sd_bus_error *refusal, gpointer userdata)
 {
-        g_autofree Call *call = userdata;
+        g_autoptr(Call) call = userdata;
         g_autoptr(GError) error = NULL;
         gboolean nothing_to_do = FALSE;
 
@@ -86,20 +96,23 @@ static void on_verdict(sd_bus_message *message, const sd_bus_error *refusal, gpo
 
 static int read_request(sd_bus_message *message, KsVerb verb, KsRequest *request, GError **error)
 {
-        const char *lan;
+        const char *text = NULL;
         int r = 0;
 
         *request = (KsRequest){ .verb = verb };
         /* Handled anew after a wait, a message has been read before. */
         sd_bus_message_rewind(message, true);
         if (verb == KS_VERB_TRIAL || verb == KS_VERB_PAUSE)
-                r = sd_bus_message_read(message, "t", &request->duration);
-        if (verb != KS_VERB_SET_LAN)
-                return r;
-        r = sd_bus_message_read(message, "s", &lan);
-        if (r >= 0 && !ks_lan_from_string(lan, &request->lan))
+                return sd_bus_message_read(message, "t", &request->duration);
+        if (verb == KS_VERB_ADD_VPN)
+                return ks_options_read(message, &request->profile, error);
+        if (verb == KS_VERB_SET_LAN || verb == KS_VERB_REMOVE_VPN)
+                r = sd_bus_message_read(message, "s", &text);
+        if (r >= 0 && verb == KS_VERB_REMOVE_VPN)
+                request->name = g_strdup(text);
+        if (r >= 0 && verb == KS_VERB_SET_LAN && !ks_lan_from_string(text, &request->lan))
                 g_set_error(error, KS_ERROR, KS_ERROR_INVALID_ARGUMENT,
-                            "'%.40s' is none of private, none, all", lan);
+                            "'%.40s' is none of private, none, all", text);
         return r;
 }
 
@@ -108,7 +121,7 @@ static int handle(KsManager *manager, sd_bus_message *message, sd_bus_error *bus
         const struct MethodEntry *method = find_method(sd_bus_message_get_member(message));
         g_autoptr(GError) error = NULL;
         gboolean nothing_to_do = FALSE;
-        KsRequest request;
+        g_auto(KsRequest) request = { 0 };
         Call *call;
         int r;
 
@@ -124,8 +137,9 @@ static int handle(KsManager *manager, sd_bus_message *message, sd_bus_error *bus
                 return sd_bus_reply_method_return(message, NULL);
         call = g_new(Call, 1);
         *call = (Call){ manager, request };
+        request = (KsRequest){ 0 };
         r = ks_authority_check(manager->authority, message, method->action, on_verdict, call,
-                               g_free, bus_error);
+                               (GDestroyNotify)call_free, bus_error);
         return r < 0 ? r : 1;
 }
 
@@ -205,6 +219,10 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Resume", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
         SD_BUS_METHOD_WITH_ARGS("SetLan", SD_BUS_ARGS("s", lan), SD_BUS_NO_RESULT, on_method, OPEN),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("AddVpn", SD_BUS_ARGS("s", name, "a{sv}", options),
+                                SD_BUS_NO_RESULT, on_method, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("RemoveVpn", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, on_method,
+                                OPEN),
         SD_BUS_SIGNAL_WITH_NAMES("StateChanged", "sss",
                                  SD_BUS_PARAM(old) SD_BUS_PARAM(new) SD_BUS_PARAM(reason), 0),
         SD_BUS_SIGNAL_WITH_NAMES("Repaired", "ss", SD_BUS_PARAM(layer) SD_BUS_PARAM(what), 0),

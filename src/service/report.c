@@ -52,6 +52,21 @@ static int append_addresses(sd_bus_message *message, const KsPlanVpn *entry)
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
+static const char *source_of(const KsVpn *vpn)
+{
+        if (vpn->from_profile)
+                return KS_SOURCE_ADDED;
+        return vpn->from_settings ? KS_SOURCE_SETTINGS : KS_SOURCE_WIREGUARD;
+}
+
+static int append_origin(sd_bus_message *message, const KsVpn *vpn)
+{
+        gboolean is_place = vpn->origin && !vpn->from_profile;
+        g_autofree char *origin = ks_report_text(is_place ? vpn->origin : "");
+
+        return append_entry(message, KS_VPN_ORIGIN, "s", origin, FALSE);
+}
+
 static int append_vpn(sd_bus_message *message, const KsPlanVpn *entry)
 {
         const KsVpn *vpn = entry->vpn;
@@ -71,8 +86,9 @@ static int append_vpn(sd_bus_message *message, const KsPlanVpn *entry)
         if (r >= 0)
                 r = append_entry(message, KS_VPN_TRANSPORT, "s", entry->transport, FALSE);
         if (r >= 0)
-                r = append_entry(message, KS_VPN_SOURCE, "s",
-                                 vpn->from_settings ? "settings" : "wireguard", FALSE);
+                r = append_entry(message, KS_VPN_SOURCE, "s", source_of(vpn), FALSE);
+        if (r >= 0)
+                r = append_origin(message, vpn);
         if (r >= 0)
                 r = append_addresses(message, entry);
         return r < 0 ? r : sd_bus_message_close_container(message);
@@ -168,7 +184,9 @@ static char *digest_vpns(GPtrArray *vpns)
                 const KsPlanVpn *entry = g_ptr_array_index(vpns, i);
                 g_autofree char *addresses = join(entry->addresses);
 
-                g_string_append_printf(text, "%s|%s|%d|%d|%s|%s|%s\n", entry->vpn->name,
+                g_string_append_printf(text, "%s|%s|%s|%s|%d|%d|%s|%s|%s\n", entry->vpn->name,
+                                       source_of(entry->vpn),
+                                       entry->vpn->origin ? entry->vpn->origin : "",
                                        entry->vpn->interface, entry->up,
                                        entry->vpn->default4 || entry->vpn->default6, entry->kind,
                                        entry->transport, addresses);

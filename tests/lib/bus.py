@@ -17,7 +17,7 @@ INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 ACCESS_DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 INTERACTION_REQUIRED = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 ERROR = "org.killswitch1.Error."
-SIGNATURES = {"EngageTrial": "t", "Pause": "t", "SetLan": "s"}
+SIGNATURES = {"EngageTrial": "t", "Pause": "t", "SetLan": "s", "AddVpn": "sa{sv}", "RemoveVpn": "s"}
 SECOND = 1_000_000
 
 

@@ -31,11 +31,19 @@ def failed(number, error):
     tell(id=number, error=name, message=error.message.removeprefix(f"GDBus.Error:{name}: "))
 
 
+def argument(value):
+    """JSON has no variants: {"variant": [signature, value]} stands for one, also in a dict."""
+    if not isinstance(value, dict):
+        return value
+    if "variant" in value:
+        return GLib.Variant(*value["variant"])
+    return {key: argument(item) for key, item in value.items()}
+
+
 def call(bus, order):
     flags = Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION if order.get("interactive") else 0
     arguments = GLib.Variant(f"({order.get('signature', '')})",
-                             tuple(GLib.Variant(*value["variant"]) if isinstance(value, dict) else value
-                                   for value in order.get("arguments", [])))
+                             tuple(argument(value) for value in order.get("arguments", [])))
 
     def done(_, result):
         try:

@@ -86,6 +86,18 @@ def test_a_public_prefix_on_the_link_is_no_lan(ground, root):
     assert ground.probe(patient(kind="udp", to=LAN_HOST_GLOBAL6, port=7))[0]["reply"] == HOST[6]
 
 
+def test_a_public_network_is_lan_when_it_is_named(ground, root):
+    """LanPrefixes= with its marker; DNS doesn't go there either, nor anything to its neighbours."""
+    ground.daemon.configure(f"{BY_MARK}\n[Killswitch]\nLanPrefixes=public:{LAN_HOST_GLOBAL6}\n")
+    root.call("Reload")
+    assert ground.probe(patient(kind="udp", to=LAN_HOST_GLOBAL6, port=7))[0]["reply"] == HOST[6]
+    before = ground.uplink.snapshot()
+    ground.probe(*({"kind": "udp", "to": to, "port": port, "device": device, "wait": 0} for device in ("", "eth0")
+                   for to, port in ((LAN_HOST_GLOBAL6, 53), (LAN_HOST_GLOBAL6, 853), ("2001:db8:77::1", 7))))
+    assert ground.uplink.leaks(before) == {}
+    assert root.call("Audit")[0]
+
+
 def test_pushed_routes_lead_nowhere(ground, root):
     """TunnelVision: the DHCP server's routes to public addresses, from /0 to /32."""
     ground.host.ips("""

@@ -12,6 +12,8 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 ENGAGE, RELEASE, CONFIGURE, NONE = "engage", "release", "configure", None
 
+OFFICE = {"Interface": {"variant": ["s", "tun0"]}, "Mark": {"variant": ["u", 16]}}
+
 # Method: its action, its arguments, and the calls of root that bring the state in which it does something.
 METHODS = {
     "Engage": (ENGAGE, [], []),
@@ -24,6 +26,8 @@ METHODS = {
     "Resume": (ENGAGE, [], [("Engage",), ("Pause", 60 * SECOND)]),
     "SetLan": (CONFIGURE, ["none"], []),
     "Reload": (CONFIGURE, [], []),
+    "AddVpn": (CONFIGURE, ["office", OFFICE], []),
+    "RemoveVpn": (CONFIGURE, ["office"], [("AddVpn", "office", OFFICE)]),
 }
 GUARDED = sorted(name for name, entry in METHODS.items() if entry[0])
 

@@ -262,6 +262,10 @@ static void add_random_link(Host *host, int index, const char *name)
                 link_add_address(link, pick(some_addresses, G_N_ELEMENTS(some_addresses)));
 }
 
+/* LanPrefixes=: beside the private ranges, and in them. */
+static const char *const some_lans[] = { "100.64.0.0/10", "100.64.9.0/24", "10.8.0.0/16",
+                                         "198.18.0.0/15", "2001:db8:7::/48" };
+
 Host *host_new_random(void)
 {
         static const guint32 tables[] = { 83, 83, 84, 8300 }, priorities[] = { 100, 100, 150, 900 };
@@ -300,6 +304,11 @@ Host *host_new_random(void)
                 KsPrefix one = prefix(pick(some_prefixes, G_N_ELEMENTS(some_prefixes)));
 
                 g_array_append_val(host->lan_routes, one);
+        }
+        for (int i = below(3); i > 0; i--) {
+                KsPrefix one = prefix(pick(some_lans, G_N_ELEMENTS(some_lans)));
+
+                ks_prefix_array_add(settings->lan_prefixes, &one);
         }
         return host;
 }

@@ -58,6 +58,8 @@ char *settings_text(const KsSettings *settings)
         for (guint i = 0; i < settings->host_interfaces->len; i++)
                 g_string_append_printf(text, " %s",
                                        (char *)g_ptr_array_index(settings->host_interfaces, i));
+        for (guint i = 0; i < settings->lan_prefixes->len; i++)
+                append_prefix(text, "lan", &g_array_index(settings->lan_prefixes, KsPrefix, i));
         if (settings->egress_guard)
                 g_string_append(text, " egress");
         g_string_append_c(text, '\n');

@@ -158,6 +158,41 @@ static void test_lan_in_force(void)
         g_assert_cmpstr(plan->guard->sets[KS_SET_LAN4].elements->str, ==, "");
 }
 
+/* LanPrefixes= goes where the fixed ranges go, behind the rules of DNS; and nowhere without a LAN.
+ */
+static void test_lan_prefixes(void)
+{
+        g_autoptr(Host) host = plain_host();
+        g_autoptr(KsPlan) plan = NULL, none = NULL, all = NULL;
+        KsVpn *vpn = host_add_vpn(host, "a", "tun0");
+        KsPrefix prefixes[] = { prefix("100.64.0.0/10"), prefix("2001:db8:5::/48") };
+        KsPrefix within = prefix("100.64.7.0/24");
+
+        g_array_append_vals(host->settings->lan_prefixes, prefixes, G_N_ELEMENTS(prefixes));
+        g_array_append_val(vpn->prefixes, within);
+        plan = host_plan(host);
+        assert_rules(plan, AF_INET,
+                     DHCP4
+                     "140: from all to 100.64.7.0/24 lookup 83\n" DNS PRIVATE4
+                     "170: from all to 100.64.0.0/10 lookup main suppress_prefixlength 1\n" END4);
+        assert_rules(plan, AF_INET6,
+                     DNS PRIVATE6
+                     "170: from all to 2001:db8:5::/48 lookup main suppress_prefixlength 1\n" END6);
+        g_assert_cmpstr(plan->guard->sets[KS_SET_LAN4].elements->str, ==,
+                        "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, "
+                        "100.64.0.0/10");
+        g_assert_cmpstr(plan->guard->sets[KS_SET_LAN6].elements->str, ==,
+                        "fc00::/7, fe80::/10, 2001:db8:5::/48");
+        g_assert_cmpstr(plan->guard->sets[KS_SET_VPN_NETWORK4].elements->str, ==, "100.64.7.0/24");
+        g_assert_cmpuint(plan->reach.lan->len, ==, 8);
+        none = ks_plan_new(host->settings, KS_LAN_MODE_NONE, host->links, NULL, NULL);
+        g_assert_cmpstr(none->guard->sets[KS_SET_LAN4].elements->str, ==, "");
+        g_assert_cmpuint(none->reach.lan->len, ==, 0);
+        all = ks_plan_new(host->settings, KS_LAN_MODE_ALL, host->links, NULL, NULL);
+        g_assert_cmpstr(all->guard->sets[KS_SET_LAN6].elements->str, ==,
+                        "fc00::/7, fe80::/10, 2001:db8:5::/48");
+}
+
 static void test_lan_dns(void)
 {
         g_autoptr(Host) host = plain_host();
@@ -272,6 +307,7 @@ int main(int argc, char **argv)
         g_test_add_func("/plan/all", test_all);
         g_test_add_func("/plan/all-without-halves", test_all_without_halves);
         g_test_add_func("/plan/lan-in-force", test_lan_in_force);
+        g_test_add_func("/plan/lan-prefixes", test_lan_prefixes);
         g_test_add_func("/plan/lan-dns", test_lan_dns);
         g_test_add_func("/plan/block-with", test_block_with);
         g_test_add_func("/plan/table-and-priority", test_table_and_priority);

@@ -213,6 +213,36 @@ static void test_equal(void)
         g_assert_cmpuint(sizeof(KsPrefix), ==, 2 + 16);
 }
 
+static void test_public(void)
+{
+        static const char *const near[] = { "10.0.0.0/8",      "10.255.255.255", "172.16.0.0/12",
+                                            "192.168.3.0/24",  "169.254.1.1",    "100.64.0.0/10",
+                                            "100.127.255.255", "198.19.0.0/16",  "fd00::/8",
+                                            "fe80::1" };
+        static const char *const far[] = { "0.0.0.0/0",   "10.0.0.0/7",     "172.32.0.0/16",
+                                           "192.169.0.1", "100.63.255.255", "100.128.0.0",
+                                           "198.20.0.0",  "224.0.0.1",      "8.8.8.8",
+                                           "::/0",        "2001:db8::1",    "fec0::1" };
+        KsPrefix prefix, group, mapped;
+
+        for (guint i = 0; i < G_N_ELEMENTS(near); i++) {
+                g_assert_true(ks_prefix_parse(near[i], &prefix, NULL));
+                g_assert_false(ks_prefix_is_public(&prefix));
+        }
+        for (guint i = 0; i < G_N_ELEMENTS(far); i++) {
+                g_assert_true(ks_prefix_parse(far[i], &prefix, NULL));
+                g_assert_true(ks_prefix_is_public(&prefix));
+        }
+        g_assert_true(ks_prefix_parse("224.0.0.251", &group, NULL));
+        g_assert_true(ks_prefix_parse("192.0.0.0/2", &prefix, NULL));
+        g_assert_true(ks_prefix_parse("::", &mapped, NULL));
+        g_assert_true(ks_prefix_is_multicast(&group));
+        g_assert_true(ks_prefix_is_multicast(&prefix));
+        g_assert_false(ks_prefix_is_multicast(&mapped));
+        g_assert_true(ks_prefix_overlaps(&group, &prefix) && ks_prefix_overlaps(&prefix, &group));
+        g_assert_false(ks_prefix_overlaps(&group, &mapped));
+}
+
 static void test_array(void)
 {
         g_autoptr(GArray) array = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
@@ -236,6 +266,7 @@ int main(int argc, char **argv)
         g_test_add_func("/prefix/network-by-bits", test_network_by_bits);
         g_test_add_func("/prefix/contains-by-bits", test_contains_by_bits);
         g_test_add_func("/prefix/kinds", test_kinds);
+        g_test_add_func("/prefix/public", test_public);
         g_test_add_func("/prefix/words", test_words);
         g_test_add_func("/prefix/equal", test_equal);
         g_test_add_func("/prefix/array", test_array);

@@ -342,10 +342,39 @@ static void test_text_means_the_same(Place *place, gconstpointer data)
         settings = ks_settings_load(&place->dirs, &text, &error);
         g_assert_no_error(error);
         first = settings_text(settings);
-        again = ks_settings_parse(text, "last good settings", &error);
+        again = ks_settings_parse_with(text, "kept", NULL, &error);
         g_assert_no_error(error);
         second = settings_text(again);
         g_assert_cmpstr(first, ==, second);
+}
+
+/* A mistake in it, and where a VPN is from, are told by the file's own name and line. */
+static void test_text_names_its_files(Place *place, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(KsSettings) settings = NULL, again = NULL;
+        g_autofree char *text = NULL, *first = NULL, *second = NULL, *changed = NULL;
+        g_auto(GStrv) parts = NULL;
+
+        (void)data;
+        put(place->etc, "killswitch.conf", "# one\n[VPN a]\nInterface=tun0\nMark=1\n");
+        put(place->lib, "killswitch.conf.d/a\nb.conf", "\n\n[VPN b]\nInterface=tun1\nMark=2\n");
+        settings = ks_settings_load(&place->dirs, &text, &error);
+        g_assert_no_error(error);
+        again = ks_settings_parse_with(text, "kept", NULL, &error);
+        g_assert_no_error(error);
+        first = g_strdup_printf("%s/killswitch.conf:2", place->etc);
+        second = g_strdup_printf("%s/killswitch.conf.d/a\\nb.conf:3", place->lib);
+        g_assert_cmpstr(((KsVpn *)settings->vpns->pdata[0])->origin, ==, first);
+        g_assert_cmpstr(((KsVpn *)again->vpns->pdata[0])->origin, ==, first);
+        g_assert_cmpstr(((KsVpn *)again->vpns->pdata[1])->origin, ==, second);
+        parts = g_strsplit(text, "tun1", 2);
+        changed = g_strjoinv("tun0", parts);
+        g_assert_null(ks_settings_parse_with(changed, "kept", NULL, &error));
+        g_assert_nonnull(strstr(error->message, first));
+        /* What is kept isn't a settings file. */
+        put(place->etc, "killswitch.conf", text);
+        g_assert_null(ks_settings_load(&place->dirs, NULL, NULL));
 }
 
 static void test_text_of_nothing(Place *place, gconstpointer data)
@@ -357,7 +386,7 @@ static void test_text_of_nothing(Place *place, gconstpointer data)
         settings = ks_settings_load(&place->dirs, &text, NULL);
         g_assert_nonnull(settings);
         g_assert_cmpstr(text, ==, "");
-        again = ks_settings_parse(text, "last good settings", NULL);
+        again = ks_settings_parse_with(text, "kept", NULL, NULL);
         words = settings_text(again);
         g_assert_cmpstr(words, ==, DEFAULTS);
 }
@@ -383,6 +412,7 @@ int main(int argc, char **argv)
         ADD("unreadable-drop-ins", test_unreadable_drop_ins);
         ADD("unreadable-directory", test_unreadable_directory);
         ADD("text-means-the-same", test_text_means_the_same);
+        ADD("text-names-its-files", test_text_names_its_files);
         ADD("text-of-nothing", test_text_of_nothing);
 
         return g_test_run();

@@ -130,6 +130,57 @@ static void test_egress_guard(void)
         assert_bad(K "EgressGuard=require", "f:2: EgressGuard: 'require' is neither yes nor no");
 }
 
+/* What is public takes a word of its own; what is everybody's or a group's isn't taken at all. */
+static void test_lan_prefixes(void)
+{
+#define PUBLIC(net)                                                                                \
+        "f:2: LanPrefixes: " net " is public: packets to it would leave without the VPN. If it "   \
+        "really is a LAN, write public:" net
+#define GROUPS(net)                                                                                \
+        "f:2: LanPrefixes: " net " has multicast groups in it; those that a LAN needs are "        \
+        "allowed already"
+#define WIDE(net, least)                                                                           \
+        "f:2: LanPrefixes: " net " is too much of the Internet to be a LAN; name a network of "    \
+        "length " least " or longer"
+        static const Case good[] = {
+                { "", WITH_HOST(" auto") },
+                { "100.64.0.0/10", WITH_HOST(" auto lan 100.64.0.0/10") },
+                { "100.64.5.0/24, 198.18.0.0/15;fd00::/8",
+                  WITH_HOST(" auto lan 100.64.5.0/24 lan 198.18.0.0/15 lan fd00::/8") },
+                { "100.64.5.0/24\nLanPrefixes=100.64.5.1/24 100.64.5.9",
+                  WITH_HOST(" auto lan 100.64.5.0/24 lan 100.64.5.9") },
+                { "100.64.5.0/24\nLanPrefixes=\nLanPrefixes=100.64.6.0/24",
+                  WITH_HOST(" auto lan 100.64.6.0/24") },
+                { "public:203.0.113.0/24 public:2001:db8::/32 public:10.0.0.0/8",
+                  WITH_HOST(" auto lan 203.0.113.0/24 lan 2001:db8::/32 lan 10.0.0.0/8") },
+        };
+        static const Case bad[] = {
+                { "203.0.113.0/24", PUBLIC("203.0.113.0/24") },
+                { "100.64.0.0/10 100.0.0.0/9", PUBLIC("100.0.0.0/9") },
+                { "2001:db8::1", PUBLIC("2001:db8::1") },
+                { "public:0.0.0.0/0", GROUPS("0.0.0.0/0") },
+                { "public:224.0.0.0/24", GROUPS("224.0.0.0/24") },
+                { "public:ff02::/16", GROUPS("ff02::/16") },
+                { "public:64.0.0.0/7", WIDE("64.0.0.0/7", "8") },
+                { "public:2000::/15", WIDE("2000::/15", "16") },
+                { "public:", "f:2: LanPrefixes: '' is not an IPv4 or IPv6 address" },
+                { "Public:203.0.113.0/24",
+                  "f:2: LanPrefixes: 'Public:203.0.113.0' is not an IPv4 or IPv6 address" },
+                { "lan", "f:2: LanPrefixes: 'lan' is not an IPv4 or IPv6 address" },
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
+                g_autofree char *text = g_strconcat(K "LanPrefixes=", good[i].text, NULL);
+
+                assert_good(text, good[i].expected);
+        }
+        for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+                g_autofree char *text = g_strconcat(K "LanPrefixes=", bad[i].text, NULL);
+
+                assert_bad(text, bad[i].expected);
+        }
+}
+
 static void test_booleans(void)
 {
         static const char *const keys[] = { "LanDns", "AutoWireGuard", "ResetConnections" };
@@ -409,11 +460,11 @@ static void test_shape(void)
                 { K "Tabel=83",
                   "f:2: Tabel: there is no such key in [Killswitch]; there are Table, "
                   "Priority, Lan, LanDns, BlockWith, Guard, EgressGuard, AutoWireGuard, "
-                  "HostInterfaces, ResetConnections" },
+                  "HostInterfaces, LanPrefixes, ResetConnections" },
                 { K "table=83",
                   "f:2: table: there is no such key in [Killswitch]; there are Table, "
                   "Priority, Lan, LanDns, BlockWith, Guard, EgressGuard, AutoWireGuard, "
-                  "HostInterfaces, ResetConnections" },
+                  "HostInterfaces, LanPrefixes, ResetConnections" },
                 { V "Lan=none", "f:3: Lan: there is no such key in a [VPN] section; there "
                                 "are " VPN_KEYS },
                 { V "Endpiont=192.0.2.1:1", "f:3: Endpiont: there is no such key in a [VPN] "
@@ -453,6 +504,7 @@ int main(int argc, char **argv)
         g_test_add_func("/settings/general-good", test_general_good);
         g_test_add_func("/settings/general-bad", test_general_bad);
         g_test_add_func("/settings/egress-guard", test_egress_guard);
+        g_test_add_func("/settings/lan-prefixes", test_lan_prefixes);
         g_test_add_func("/settings/booleans", test_booleans);
         g_test_add_func("/settings/vpn-good", test_vpn_good);
         g_test_add_func("/settings/vpn-bad-values", test_vpn_bad_values);

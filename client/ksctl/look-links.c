@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads links, and asks for the route to an address. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "client/ksctl/look.h"
+#include "client/ksctl/netlink.h"
+
+static void copy_text(char *to, size_t size, const struct rtattr *attribute)
+{
+        g_autofree char *text = g_strndup(RTA_DATA(attribute), RTA_PAYLOAD(attribute));
+
+        g_strlcpy(to, text, size);
+}
+
+static void on_link(const struct nlmsghdr *message, void *userdata)
+{
+        const struct ifinfomsg *info = NLMSG_DATA(message);
+        int length = (int)IFLA_PAYLOAD(message);
+        const struct rtattr *name = netlink_find(IFLA_RTA(info), length, IFLA_IFNAME);
+        const struct rtattr *linkinfo = netlink_find(IFLA_RTA(info), length, IFLA_LINKINFO);
+        const struct rtattr *kind = NULL;
+        LookLink link = { .type = info->ifi_type };
+
+        if (!name)
+                return;
+        if (linkinfo)
+                kind = netlink_find(RTA_DATA(linkinfo), (int)RTA_PAYLOAD(linkinfo), IFLA_INFO_KIND);
+        copy_text(link.name, sizeof(link.name), name);
+        if (kind)
+                copy_text(link.kind, sizeof(link.kind), kind);
+        g_array_append_val((GArray *)userdata, link);
+}
+
+int look_links(GArray **links)
+{
+        struct {
+                struct nlmsghdr header;
+                struct ifinfomsg info;
+        } request = {
+                .header = { .nlmsg_len = sizeof(request),
+                            .nlmsg_type = RTM_GETLINK,
+                            .nlmsg_flags = NLM_F_DUMP },
+        };
+
+        *links = g_array_new(FALSE, TRUE, sizeof(LookLink));
+        return netlink_ask(NETLINK_ROUTE, &request.header, on_link, *links);
+}
+
+static void on_route(const struct nlmsghdr *message, void *userdata)
+{
+        const struct rtmsg *route = NLMSG_DATA(message);
+        const struct rtattr *link = netlink_find(RTM_RTA(route), (int)RTM_PAYLOAD(message),
+                                                 RTA_OIF);
+
+        if (link)
+                memcpy(userdata, RTA_DATA(link), sizeof(int));
+}
+
+/* Room for a destination and a mark. */
+typedef struct RouteRequest {
+        struct nlmsghdr header;
+        struct rtmsg route;
+        char attributes[64];
+} RouteRequest;
+
+static void put(RouteRequest *request, unsigned short type, const void *data, size_t size)
+{
+        struct rtattr *attribute = (void *)((char *)request +
+                                            NLMSG_ALIGN(request->header.nlmsg_len));
+
+        attribute->rta_type = type;
+        attribute->rta_len = (unsigned short)RTA_LENGTH(size);
+        memcpy(RTA_DATA(attribute), data, size);
+        request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) +
+                                    (unsigned)RTA_ALIGN(attribute->rta_len);
+}
+
+/* The address without port and brackets. Returns: its family, AF_UNSPEC when it is none. */
+static int parse_address(const char *endpoint, void *bytes)
+{
+        const char *colon = strchr(endpoint, ':');
+        gboolean has_port = *endpoint != '[' && colon && !strchr(colon + 1, ':');
+        g_autofree char *address = *endpoint == '['
+                                           ? g_strndup(endpoint + 1, strcspn(endpoint + 1, "]"))
+                                   : has_port ? g_strndup(endpoint, colon - endpoint)
+                                              : g_strdup(endpoint);
+        int family = strchr(address, ':') ? AF_INET6 : AF_INET;
+
+        return inet_pton(family, address, bytes) == 1 ? family : AF_UNSPEC;
+}
+
+int look_route(const char *endpoint, uint32_t mark, char link[IFNAMSIZ])
+{
+        RouteRequest request = {
+                .header = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
+                            .nlmsg_type = RTM_GETROUTE },
+        };
+        unsigned char address[16] = { 0 };
+        int family = parse_address(endpoint, address), index = 0, r;
+
+        if (family == AF_UNSPEC)
+                return -EINVAL;
+        request.route.rtm_family = (unsigned char)family;
+        request.route.rtm_dst_len = family == AF_INET ? 32 : 128;
+        put(&request, RTA_DST, address, family == AF_INET ? 4 : 16);
+        if (mark)
+                put(&request, RTA_MARK, &mark, sizeof(mark));
+        r = netlink_ask(NETLINK_ROUTE, &request.header, on_route, &index);
+        if (r < 0)
+                return r;
+        return if_indextoname((unsigned)index, link) ? 0 : -ENODEV;
+}

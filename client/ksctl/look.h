@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What the running system shows of a VPN. As an ordinary user it shows less. */
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <glib.h>
+
+typedef struct LookLink {
+        char name[IFNAMSIZ];
+        char kind[16]; /* as the kernel has it; "" for hardware */
+        unsigned type; /* ARPHRD_* */
+} LookLink;
+
+/* A socket of the program that runs a VPN. */
+typedef struct LookSocket {
+        uint64_t inode;
+        uint8_t protocol; /* IPPROTO_UDP or IPPROTO_TCP */
+        uint16_t port;    /* the own one */
+        char *remote;     /* as Endpoint= takes it; NULL when it isn't connected */
+        uid_t uid;        /* to the kernel, whatever its program is now */
+        uint32_t mark;    /* 0: none, or not told to us */
+} LookSocket;
+
+/* The program that has a tun device open. */
+typedef struct LookProgram {
+        pid_t pid;
+        char *name;
+        GPtrArray *sockets; /* of LookSocket*: those that may lead to a server */
+} LookProgram;
+
+/* A WireGuard in user space, by its own word. */
+typedef struct LookWireguard {
+        uint16_t port;
+        uint32_t mark;
+        GPtrArray *endpoints; /* of char*, as Endpoint= takes them */
+        GPtrArray *allowed;   /* of char*, as Prefixes= takes them */
+} LookWireguard;
+
+/**
+ * look_links() - all links
+ * @links: set to an array of LookLink, the caller's
+ *
+ * Returns: 0 or a negative errno.
+ */
+int look_links(GArray **links);
+
+/**
+ * look_route() - by which link an address is reached now
+ * @endpoint: as Endpoint= takes it
+ * @mark: of the packets
+ * @link: set
+ *
+ * Returns: 0 or a negative errno.
+ */
+int look_route(const char *endpoint, uint32_t mark, char link[IFNAMSIZ]);
+
+/**
+ * look_program() - who has a tun device open
+ * @link: the device
+ * @ret: (transfer full): the program
+ *
+ * Returns: 0, -ESRCH when nobody has it open that we may see, or another negative errno.
+ */
+int look_program(const char *link, LookProgram **ret);
+void look_program_free(LookProgram *program);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LookProgram, look_program_free)
+
+/**
+ * look_wireguard() - ask a WireGuard in user space by its control socket
+ * @link: its device
+ * @ret: (transfer full): what it says; never its keys
+ *
+ * Returns: 0; -ENOENT when it has no such socket; -EACCES when that is for the administrator; or
+ * another negative errno.
+ */
+int look_wireguard(const char *link, LookWireguard **ret);
+void look_wireguard_free(LookWireguard *wireguard);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LookWireguard, look_wireguard_free)

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Judges what was seen of a VPN: how are its own packets best recognised? */
+
+#include "client/ksctl/propose.h"
+
+#include <errno.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+/* More are kept off the screen; a section takes 64. */
+#define ENDPOINTS_MAX 16
+
+void proposal_free(Proposal *proposal)
+{
+        if (!proposal)
+                return;
+        g_free(proposal->name);
+        g_free(proposal->gap);
+        g_ptr_array_unref(proposal->findings);
+        g_ptr_array_unref(proposal->options);
+        g_free(proposal);
+}
+
+bool propose_is_candidate(const LookLink *link)
+{
+        return *link->kind && link->type != ARPHRD_ETHER && link->type != ARPHRD_LOOPBACK;
+}
+
+static void add(GPtrArray *list, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void add(GPtrArray *list, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        g_ptr_array_add(list, g_strdup_vprintf(format, arguments));
+        va_end(arguments);
+}
+
+static char *user_name(uid_t uid)
+{
+        const struct passwd *entry = getpwuid(uid);
+
+        return entry ? g_strdup(entry->pw_name) : g_strdup_printf("%u", (unsigned)uid);
+}
+
+static void add_endpoints(Proposal *proposal, GPtrArray *endpoints, uint32_t mark)
+{
+        char link[IFNAMSIZ];
+
+        if (endpoints->len == 0 || endpoints->len > ENDPOINTS_MAX)
+                return;
+        for (guint i = 0; i < endpoints->len; i++) {
+                const char *endpoint = g_ptr_array_index(endpoints, i);
+
+                add(proposal->options, "Endpoint=%s", endpoint);
+                if (look_route(endpoint, mark, link) >= 0)
+                        add(proposal->findings, "Its server is %s, reached by %s.", endpoint, link);
+                else
+                        add(proposal->findings, "Its server is %s.", endpoint);
+        }
+        add(proposal->findings, "Leave Endpoint out if that address changes.");
+}
+
+static void add_user(Proposal *proposal, uid_t uid)
+{
+        g_autofree char *user = user_name(uid);
+
+        add(proposal->options, "User=%s", user);
+        add(proposal->findings,
+            "Its packets have no mark that could be seen, so their user counts: "
+            "%s. A mark would be safer.",
+            user);
+}
+
+static void add_mark(Proposal *proposal, uint32_t mark)
+{
+        add(proposal->options, "Mark=%#x", mark);
+        add(proposal->findings, "Its packets have the mark %#x, which takes rights to set.", mark);
+}
+
+/* WireGuard */
+
+static bool covers_family(GPtrArray *allowed, const char *whole, const char *low, const char *high)
+{
+        return g_ptr_array_find_with_equal_func(allowed, whole, g_str_equal, NULL) ||
+               (g_ptr_array_find_with_equal_func(allowed, low, g_str_equal, NULL) &&
+                g_ptr_array_find_with_equal_func(allowed, high, g_str_equal, NULL));
+}
+
+static void add_networks(Proposal *proposal, GPtrArray *allowed)
+{
+        g_autoptr(GString) list = g_string_new(NULL);
+
+        if (covers_family(allowed, "0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1") ||
+            covers_family(allowed, "::/0", "::/1", "8000::/1"))
+                return;
+        for (guint i = 0; i < allowed->len; i++)
+                g_string_append_printf(list, "%s%s", i ? " " : "",
+                                       (const char *)g_ptr_array_index(allowed, i));
+        add(proposal->options, "Default=no");
+        if (allowed->len)
+                add(proposal->options, "Prefixes=%s", list->str);
+        add(proposal->findings, "It is for its own networks only.");
+}
+
+static uid_t uid_of_port(const LookProgram *program, uint16_t port)
+{
+        for (guint i = 0; program && i < program->sockets->len; i++) {
+                const LookSocket *socket = g_ptr_array_index(program->sockets, i);
+
+                if (socket->protocol == IPPROTO_UDP && socket->port == port)
+                        return socket->uid;
+        }
+        return 0;
+}
+
+static void propose_wireguard(Proposal *proposal, const LookWireguard *wireguard,
+                              const LookProgram *program)
+{
+        add(proposal->findings, "It is a WireGuard, and its program was asked.");
+        if (wireguard->mark) {
+                add_mark(proposal, wireguard->mark);
+        } else {
+                add_user(proposal, uid_of_port(program, wireguard->port));
+                add(proposal->options, "SourcePort=%u", wireguard->port);
+        }
+        add(proposal->options, "Protocol=udp");
+        add_endpoints(proposal, wireguard->endpoints, wireguard->mark);
+        add_networks(proposal, wireguard->allowed);
+        if (!wireguard->mark && !wireguard->port)
+                proposal->gap = g_strdup(
+                        "It has neither a mark nor a port yet. Set a mark with 'wg "
+                        "set', and look again.");
+}
+
+/* Other programs */
+
+/* The sockets that tell most: those with a mark, else those that have a server, else all of UDP. */
+static GPtrArray *choose_sockets(GPtrArray *sockets)
+{
+        for (int pass = 0; pass < 3; pass++) {
+                g_autoptr(GPtrArray) chosen = g_ptr_array_new();
+
+                for (guint i = 0; i < sockets->len; i++) {
+                        LookSocket *socket = g_ptr_array_index(sockets, i);
+
+                        if (pass == 0   ? socket->mark != 0
+                            : pass == 1 ? socket->remote != NULL
+                                        : socket->protocol == IPPROTO_UDP && socket->port)
+                                g_ptr_array_add(chosen, socket);
+                }
+                if (chosen->len > 0)
+                        return g_steal_pointer(&chosen);
+        }
+        return g_ptr_array_new();
+}
+
+/* What all of the sockets have in common. */
+typedef struct Common {
+        bool protocol, port, mark, uid;
+        bool remote; /* each has one */
+        GPtrArray *remotes;
+} Common;
+
+static Common compare(GPtrArray *sockets)
+{
+        const LookSocket *first = g_ptr_array_index(sockets, 0);
+        Common common = { true, true, true, true, true, g_ptr_array_new() };
+
+        for (guint i = 0; i < sockets->len; i++) {
+                const LookSocket *socket = g_ptr_array_index(sockets, i);
+
+                common.protocol &= socket->protocol == first->protocol;
+                common.port &= socket->port == first->port;
+                common.mark &= socket->mark == first->mark;
+                common.uid &= socket->uid == first->uid;
+                common.remote &= socket->remote != NULL;
+                if (socket->remote && !g_ptr_array_find_with_equal_func(
+                                              common.remotes, socket->remote, g_str_equal, NULL))
+                        g_ptr_array_add(common.remotes, socket->remote);
+        }
+        return common;
+}
+
+static void propose_program(Proposal *proposal, const LookProgram *program)
+{
+        g_autoptr(GPtrArray) sockets = choose_sockets(program->sockets);
+        g_autoptr(GPtrArray) remotes = NULL;
+        const LookSocket *first;
+        Common common;
+
+        if (sockets->len == 0) {
+                proposal->gap = g_strdup("That program has no connection to a server now. Look "
+                                         "again while the VPN is up, or name the keys yourself.");
+                return;
+        }
+        first = g_ptr_array_index(sockets, 0);
+        common = compare(sockets);
+        remotes = common.remotes;
+        if (!common.mark || !common.uid) {
+                proposal->gap = g_strdup("Its sockets have several marks or users. Name the keys "
+                                         "yourself.");
+                return;
+        }
+        if (first->mark)
+                add_mark(proposal, first->mark);
+        else
+                add_user(proposal, first->uid);
+        if (common.protocol)
+                add(proposal->options, "Protocol=%s",
+                    first->protocol == IPPROTO_UDP ? "udp" : "tcp");
+        if (common.remote)
+                add_endpoints(proposal, remotes, first->mark);
+        else if (!first->mark && common.port) {
+                add(proposal->options, "SourcePort=%u", first->port);
+                add(proposal->findings,
+                    "It sends from port %u. If that is another one each time, "
+                    "give it a fixed port, or a mark.",
+                    first->port);
+        } else if (!first->mark && first->uid == 0)
+                proposal->gap = g_strdup("Everything that root sends would pass. Give the VPN a "
+                                         "mark, or name its Endpoint=.");
+}
+
+/* The link */
+
+static void no_program(Proposal *proposal, const char *link, int r)
+{
+        if (geteuid() != 0)
+                proposal->gap = g_strdup_printf("Who has %s open only the administrator can see: "
+                                                "sudo ksctl vpn add --interface=%s",
+                                                link, link);
+        else if (r == -ESRCH)
+                proposal->gap = g_strdup_printf(
+                        "No program has %s open. Start the VPN, or name the "
+                        "keys yourself.",
+                        link);
+        else
+                proposal->gap = g_strdup_printf("The sockets of its program can't be read: %s.",
+                                                g_strerror(-r));
+}
+
+static void propose_tun(Proposal *proposal, const char *link)
+{
+        g_autoptr(LookWireguard) wireguard = NULL;
+        g_autoptr(LookProgram) program = NULL;
+        int found = look_program(link, &program), r = look_wireguard(link, &wireguard);
+
+        if (program)
+                add(proposal->findings, "%s (process %d) has it open.", program->name,
+                    (int)program->pid);
+        if (wireguard)
+                propose_wireguard(proposal, wireguard, program);
+        else if (r == -EACCES)
+                proposal->gap = g_strdup_printf(
+                        "It may be a WireGuard, whose control socket is for "
+                        "the administrator: sudo ksctl vpn add "
+                        "--interface=%s",
+                        link);
+        else if (program)
+                propose_program(proposal, program);
+        else
+                no_program(proposal, link, found);
+}
+
+Proposal *propose(const char *name, const LookLink *link)
+{
+        Proposal *proposal = g_new0(Proposal, 1);
+
+        proposal->name = g_strdup(name);
+        proposal->findings = g_ptr_array_new_with_free_func(g_free);
+        proposal->options = g_ptr_array_new_with_free_func(g_free);
+        add(proposal->options, "Interface=%s", link->name);
+        add(proposal->options, "Kind=%s", link->kind);
+        if (*link->kind)
+                add(proposal->findings, "%s is a link of the kind %s.", link->name, link->kind);
+        if (g_str_equal(link->kind, "wireguard"))
+                add(proposal->findings,
+                    "The kernel itself tells how its packets are recognised. It "
+                    "is a VPN without this, too, unless AutoWireGuard=no is "
+                    "set.");
+        else if (g_str_equal(link->kind, "tun"))
+                propose_tun(proposal, link->name);
+        else if (*link->kind)
+                proposal->gap = g_strdup_printf(
+                        "How the packets of such a link are recognised can't "
+                        "be seen. Name the keys yourself: ksctl vpn add %s "
+                        "Interface=%s Mark=MARK",
+                        name, link->name);
+        else
+                proposal->gap = g_strdup_printf(
+                        "%s is no link of a VPN, but hardware or the loopback.", link->name);
+        return proposal;
+}

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ksctl vpn: what it shows, and the section that it makes by looking at a VPN that runs."""
+
+import json
+import os
+
+import pytest
+
+from lib import proc
+from lib.agent import Terminal
+from lib.ground import BY_MARK, Ground
+from lib.internet import HOST, PUBLIC_SERVER, HostAlone
+from lib.machine import environment
+from lib.senders import patient
+from lib.wireguard import CLIENT, MARK, PORT, SERVER_PORT
+
+TUNNEL = f"{os.path.dirname(proc.__file__)}/tunnel.py"
+SERVER = "198.51.100.10"
+
+
+@pytest.fixture
+def alone(machine):
+    """Nothing answers; but the router is there, or a connection would end before it is looked at."""
+    ground = Ground(machine, HostAlone)
+    ground.host.ips("""
+        neighbour add 192.168.77.1 lladdr 02:00:00:00:77:01 dev eth0 nud permanent
+        neighbour add 2001:db8:77::1 lladdr 02:00:00:00:77:01 dev eth0 nud permanent""")
+    yield ground
+    ground.close()
+
+
+def ksctl(ground, *arguments, user="root", status=0):
+    done = proc.run("ksctl", *arguments, namespace=ground.host.name, user=user, check=False, env=environment())
+    assert done.returncode == status, done
+    return done.stdout if status == 0 else done.stderr
+
+
+def section(text):
+    """The keys of a printed section, without what explains them."""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [lines[0], sorted(lines[1:])]
+
+
+def test_by_keys(alone):
+    root = alone.serve(BY_MARK)
+    ksctl(alone, "vpn", "add", "office", "Interface=tun0", "Mark=0x77", "Endpoint=198.51.100.10:1194",
+          "Endpoint=[2001:db8:51::10]:1194")
+    assert [vpn["Name"] for vpn in root.get("Vpns")] == ["wg", "office"]
+    table = [line.split() for line in ksctl(alone, "vpn", "list", user="tester").splitlines()]
+    assert table == [["NAME", "INTERFACE", "KIND", "STATE", "FROM"],
+                     ["wg", "wg0", "down", "/etc/killswitch/killswitch.conf:2"], ["office", "tun0", "down", "added"]]
+    assert len(ksctl(alone, "vpn", "--no-legend").splitlines()) == 2
+    assert [vpn["Name"] for vpn in json.loads(ksctl(alone, "vpn", "list", "-j"))] == ["wg", "office"]
+    shown = json.loads(ksctl(alone, "vpn", "show", "office", "--json=short"))
+    assert (shown["Interface"], shown["Source"]) == ("tun0", "added") and "2001:db8:51::10" in shown["Transport"]
+    assert "Interface=tun0\n" in ksctl(alone, "vpn", "show", "office")
+    assert ksctl(alone, "vpn", "show", "office", "-q") == ""
+    told = ksctl(alone, "vpn", "add", "office", "Interface=tun1", "Mark=1", status=1)
+    assert "ksctl vpn remove 'office'" in " ".join(told.split())
+    assert "Marc" in ksctl(alone, "vpn", "add", "other", "--interface=tun1", "Marc=1", status=1)
+    assert "killswitch.conf:2" in ksctl(alone, "vpn", "remove", "wg", status=1)
+    assert "removed" in ksctl(alone, "vpn", "remove", "office")
+    assert "no VPN 'office'" in ksctl(alone, "vpn", "remove", "office", status=1)
+    assert "no VPN 'office'" in ksctl(alone, "vpn", "show", "office", status=1)
+    told = ksctl(alone, "vpn", "add", "o", "Interface=tun1", "Mark=1", "--no-ask-password", user="tester", status=4)
+    assert "sudo ksctl vpn add o Interface=tun1 Mark=1" in " ".join(told.split())
+    assert [vpn["Name"] for vpn in root.get("Vpns")] == ["wg"]
+
+
+def test_command_lines(alone):
+    """Each is refused as what it is, without a service."""
+    for words, told in ((("frobnicate",), "list, show, add, remove"), (("lst",), "vpn list"), (("list", "x"), "no arguments"),
+                        (("show",), "the name"), (("remove", "a", "b"), "the name"), (("add", "Mark=1"), "a name before"),
+                        (("add", "a", "Mark"), "KEY=VALUE"), (("list", "--yes"), "vpn add"), (("remove", "--dry-run"), "vpn add"),
+                        (("add", "a", "Interface=b", "--interface=b"), "Either"), (("add", "-H", "far"), "this machine")):
+        assert told in " ".join(ksctl(alone, "vpn", *words, status=2).split()), words
+    assert "vpn add" in ksctl(alone, "on", "--interface=tun0", status=2)
+    for text in (ksctl(alone, "--help"), ksctl(alone, "vpn", "help")):
+        assert "vpn" in text and max(map(len, text.splitlines())) <= 80
+    printed = ksctl(alone, "vpn", "add", "a", "--interface=tun0", "Mark=1", "--dry-run")
+    assert printed == "[VPN a]\nMark=1\nInterface=tun0\n"
+
+
+@pytest.mark.parametrize("arguments, keys", (
+    (("udp", "mark=0x77", f"to={SERVER}:1194"), ("Mark=0x77", "Protocol=udp", f"Endpoint={SERVER}:1194")),
+    (("udp", "mark=0x77", "port=1194"), ("Mark=0x77", "Protocol=udp")),
+    (("tcp", f"to={SERVER}:443"), ("User=root", "Protocol=tcp", f"Endpoint={SERVER}:443")),
+    (("tcp", "mark=7", "to=[2001:db8:51::10]:443"), ("Mark=0x7", "Protocol=tcp", "Endpoint=[2001:db8:51::10]:443")),
+    # The kernel goes by whom the socket was made by, not by what its program has become.
+    (("udp", "port=1194", "user=guest"), ("User=root", "Protocol=udp", "SourcePort=1194")),
+))
+def test_what_is_seen_of_a_program(alone, arguments, keys):
+    program = alone.host.spawn("tunnel", [proc.PYTHON, "-u", TUNNEL, "tun7", *arguments])
+    proc.until(lambda: "ready" in program.log() or not program.running(), "the program to open its device")
+    root = alone.serve(BY_MARK)
+    told = ksctl(alone, "vpn", "add", "office", "--dry-run")
+    assert section(told) == ["[VPN office]", sorted(("Interface=tun7", "Kind=tun", *keys))]
+    assert f"(process {program.pid}) has it open" in told
+    assert ("reached by eth0" in told) == ("Endpoint" in told)
+    # What is printed can be a file, and what is added comes to the same.
+    ksctl(alone, "vpn", "add", "office", "--yes")
+    added = {**[vpn for vpn in root.get("Vpns") if vpn["Name"] == "office"][0], "Source": "", "Origin": ""}
+    assert (added["Interface"], added["Kind"]) == ("tun7", "tun") and added["Transport"]
+    ksctl(alone, "vpn", "remove", "office")
+    path = alone.daemon.configure(told, "killswitch.conf.d/office.conf")
+    root.call("Reload")
+    listed, = [vpn for vpn in root.get("Vpns") if vpn["Name"] == "office"]
+    assert {**listed, "Source": "", "Origin": ""} == added and listed["Origin"].startswith(f"{path}:")
+    program.kill()
+
+
+def test_what_cannot_be_seen(alone):
+    """It says why, and what to do; nothing is added."""
+    root = alone.serve(BY_MARK)
+    assert "Start the VPN" in ksctl(alone, "vpn", "add", "--dry-run", status=1)
+    assert "no link tun9" in ksctl(alone, "vpn", "add", "--interface=tun9", status=1)
+    assert "hardware" in ksctl(alone, "vpn", "add", "--interface=lo", status=1)
+    alone.host.ips("""
+        tuntap add tun7 mode tun
+        tuntap add tun8 mode tun""")
+    assert "tun7, tun8" in ksctl(alone, "vpn", "add", status=1)
+    assert "No program has tun7 open" in " ".join(ksctl(alone, "vpn", "add", "tun7", status=1).split())
+    told = " ".join(ksctl(alone, "vpn", "add", "tun7", user="tester", status=1).split())
+    assert "sudo ksctl vpn add --interface=tun7" in told
+    assert [vpn["Name"] for vpn in root.get("Vpns")] == ["wg"]
+
+
+@pytest.mark.parametrize("mark", (MARK, 0))
+def test_wireguard_from_nothing_to_protecting(ground, mark):
+    """One command tells the kill switch, engaged and blocking, of a WireGuard in user space."""
+    ground.connect(mark=mark)
+    root = ground.serve(settings=None)
+    root.call("Engage")
+    assert root.state()[0] == "blocking" and root.get("Vpns") == []
+    told = " ".join(ksctl(ground, "vpn", "add", user="tester", status=1).split())
+    assert "sudo ksctl vpn add --interface=wg0" in told
+    told = ksctl(ground, "vpn", "add", "--dry-run")
+    how = ("Mark=0xca6c",) if mark else ("User=root", f"SourcePort={PORT}")
+    keys = ("Interface=wg0", "Kind=tun", "Protocol=udp", f"Endpoint={SERVER}:{SERVER_PORT}", *how)
+    assert section(told) == ["[VPN wg0]", sorted(keys)]
+    assert "wireguard-go (process" in told and "private" not in told and ground.vpn.private not in told
+    assert "nobody to ask" in " ".join(ksctl(ground, "vpn", "add", status=2).split())
+    for answer, status in (("n", 1), ("", 1), ("y", 0)):
+        assert root.get("Vpns") == []
+        terminal = Terminal(["ksctl", "vpn", "add", "home"], namespace=ground.host.name)
+        terminal.expect(r"Add this VPN\? \[y/N\] ")
+        terminal.type(answer)
+        got, text = terminal.wait()
+        assert got == status and ("was added" if status == 0 else "Nothing was changed") in text
+    root.wait_state("protecting")
+    for family in (4, 6):
+        assert ground.seen_as(family=family) == CLIENT[family]
+    assert root.call("Audit")[0]
+    before = ground.uplink.snapshot()
+    ksctl(ground, "vpn", "remove", "home")
+    assert root.state()[0] == "blocking"
+    leaks, _ = ground.attempt(*({"kind": kind, "to": PUBLIC_SERVER[family], "port": 7, "device": device}
+                                for kind in ("udp", "tcp") for family in (4, 6) for device in ("", "eth0")))
+    assert leaks == {} and ground.uplink.leaks(before) == {}
+    root.call("Release")
+    assert ground.probe(patient(kind="udp", to=PUBLIC_SERVER[4], port=7, device="eth0"))[0]["reply"] == HOST[4]
