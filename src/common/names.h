@@ -9,6 +9,11 @@
 #define KS_INTERFACE "org.killswitch1"
 #define KS_ERROR_PREFIX "org.killswitch1.Error."
 
+/* The helper that looks names up. */
+#define KS_RESOLVER_NAME "org.killswitch1.Resolver"
+#define KS_RESOLVER_PATH "/org/killswitch1/Resolver"
+#define KS_RESOLVER_INTERFACE "org.killswitch1.Resolver"
+
 /* polkit */
 #define KS_ACTION_ENGAGE "org.killswitch1.engage"
 #define KS_ACTION_RELEASE "org.killswitch1.release"
@@ -60,6 +65,7 @@
 #define KS_VPN_TRANSPORT "Transport"
 #define KS_VPN_ADDRESSES "Addresses"
 #define KS_VPN_SOURCE "Source"
+#define KS_VPN_SERVERS "Servers"
 
 /* Kernel objects. Table and first priority are defaults; the protocol is how
  * ours are recognised (rtm_protocol and FRA_PROTOCOL). */

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/store.h"
 #include "kernel/monitor.h"
+#include "policy/pins.h"
 
 struct KsEngine {
         KsSettingsDirs dirs;
@@ -14,8 +15,13 @@ struct KsEngine {
         KsMonitor *monitor; /* NULL unless watching */
         KsSettings *settings;
         KsIntent intent;
-        KsPlan *idle_plan;  /* while the kernel holds none: for those who ask */
-        gboolean reset_due; /* the plan got stricter: connections may be stranded by it */
+        GPtrArray *pins; /* of KsPin*: addresses of servers that are known by name; never NULL */
+        char *ways;      /* where questions went when they were last looked at */
+        guint epoch;     /* of the ways */
+        char *runtime_directory; /* NULL: none */
+        char *hosts_written;     /* NULL: it has to be written */
+        KsPlan *idle_plan;       /* while the kernel holds none: for those who ask */
+        gboolean reset_due;      /* the plan got stricter: connections may be stranded by it */
         KsState state;
         guint64 since;
         /* What is wrong; each NULL when it isn't. */

@@ -8,6 +8,7 @@
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine-private.h"
+#include "engine/names.h"
 #include "engine/reset.h"
 
 /* Links may come and go while the plan is carried out; then it is made anew. */
@@ -25,6 +26,7 @@ KsEngine *ks_engine_new(const char *state_directory, const KsSettingsDirs *dirs,
         engine->store = ks_store_new(state_directory);
         ks_store_set_marker(engine->store, KS_RESCUE_MARKER);
         engine->settings = ks_settings_new();
+        engine->pins = ks_pins_new();
         engine->shadows = g_ptr_array_new_with_free_func(g_free);
         engine->enforcer = ks_enforcer_new(error);
         if (!engine->enforcer)
@@ -40,6 +42,11 @@ void ks_engine_free(KsEngine *engine)
         ks_store_free(engine->store);
         ks_enforcer_free(engine->enforcer);
         ks_settings_free(engine->settings);
+        if (engine->pins)
+                g_ptr_array_unref(engine->pins);
+        g_free(engine->ways);
+        g_free(engine->runtime_directory);
+        g_free(engine->hosts_written);
         ks_plan_free(engine->idle_plan);
         if (engine->shadows)
                 g_ptr_array_unref(engine->shadows);
@@ -208,6 +215,7 @@ void ks_engine_update_state(KsEngine *engine, const char *reason)
                 if (engine->events.state_changed)
                         engine->events.state_changed(old, new, reason, engine->events.userdata);
         }
+        ks_engine_follow_names(engine);
         if (engine->events.changed)
                 engine->events.changed(engine->events.userdata);
 }
@@ -255,6 +263,7 @@ gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
         gboolean fine;
 
         load_settings(engine);
+        ks_engine_load_pins(engine);
         load_intent(engine);
         engine->reset_due = TRUE;
         if (watch && !ks_engine_watch(engine, error))
@@ -329,6 +338,7 @@ void ks_engine_report(KsEngine *engine, KsReport *report)
         add_problem(report->degraded, ks_enforcer_guard_problem(engine->enforcer));
         add_problem(report->degraded, ks_enforcer_egress_problem(engine->enforcer));
         add_problem(report->degraded, ks_enforcer_mark_problem(engine->enforcer));
+        ks_engine_report_names(engine, report->degraded);
         for (guint i = 0; i < engine->shadows->len; i++)
                 add_problem(report->degraded, g_ptr_array_index(engine->shadows, i));
         for (guint i = 0; plan && i < plan->problems->len; i++)

@@ -8,6 +8,7 @@
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine-private.h"
+#include "engine/names.h"
 
 const char *ks_state_to_string(KsState state)
 {
@@ -222,6 +223,8 @@ static gboolean reload(KsEngine *engine, GError **error)
         if (fresh && fresh->table != old->table && ks_intent_is_up(&engine->intent) &&
             !ks_enforcer_check_table(engine->enforcer, fresh->table, &local))
                 g_clear_pointer(&fresh, ks_settings_free);
+        if (fresh && !ks_engine_adopt_names(engine, fresh, &local))
+                g_clear_pointer(&fresh, ks_settings_free);
         if (!fresh || !ks_store_save_settings(engine->store, text, &local)) {
                 ks_settings_free(fresh);
                 engine->settings_problem = g_strdup(local->message);
@@ -242,6 +245,7 @@ static gboolean reload(KsEngine *engine, GError **error)
                 return FALSE;
         }
         ks_settings_free(old);
+        ks_engine_prune_names(engine);
         ks_engine_update_state(engine, "settings");
         return TRUE;
 }

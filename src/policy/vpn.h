@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "policy/link.h"
+#include "policy/names.h"
 #include "policy/prefix.h"
 #include "policy/selector.h"
 
@@ -14,8 +15,10 @@ typedef struct KsVpn {
         char *interface;
         char *kind; /* the link kind it must have; NULL: any but Ethernet-like */
         gboolean from_settings;
-        GArray *selectors; /* of KsSelector */
-        GArray *prefixes;  /* of KsPrefix: networks that belong to it */
+        GArray *selectors;  /* of KsSelector */
+        GArray *prefixes;   /* of KsPrefix: networks that belong to it */
+        KsNames *names;     /* servers that are given by name; NULL: none is */
+        GPtrArray *servers; /* of char*: "NAME:PORT ADDRESS ..." of each; NULL: not known yet */
         KsPrefix gateway4, gateway6;
         guint32 metric;              /* 0: by order */
         gboolean default4, default6; /* may carry all traffic of the family */
