@@ -10,7 +10,7 @@
 #include "engine/round.h"
 #include "service/resolver.h"
 
-/* How long a request waits: where a name was never known, and where this may only bring news. */
+/* How long is waited: at most, and by who wants it up and could have what is known already. */
 #define WAIT_UNKNOWN_MSEC 10000
 #define WAIT_KNOWN_MSEC 3000
 /* Between refreshes; after one that failed less at first, since a VPN's DNS may come after its
@@ -246,13 +246,14 @@ static void slot_free(gpointer slot)
         sd_bus_slot_unref(slot);
 }
 
-static Flight *take_off(KsResolver *resolver, KsRound *round)
+static Flight *take_off(KsResolver *resolver, KsRound *round, gboolean raising)
 {
-        guint limit = round->all_known ? WAIT_KNOWN_MSEC : WAIT_UNKNOWN_MSEC;
+        guint limit = raising && round->all_known ? WAIT_KNOWN_MSEC : WAIT_UNKNOWN_MSEC;
         Flight *flight = g_new0(Flight, 1);
 
         flight->resolver = resolver;
         flight->round = round;
+        flight->raising = raising;
         flight->slots = g_ptr_array_new_with_free_func(slot_free);
         flight->waiters = g_array_new(FALSE, TRUE, sizeof(Waiter));
         flight->limit_source = g_timeout_add(limit, on_limit, flight);
@@ -294,8 +295,7 @@ void ks_resolver_before(KsResolver *resolver, const KsRequest *request, KsResolv
         if (flight)
                 ks_round_free(round);
         else
-                flight = take_off(resolver, round);
-        flight->raising = raising;
+                flight = take_off(resolver, round, raising);
         g_array_append_val(flight->waiters, waiter);
 }
 
@@ -337,5 +337,5 @@ void ks_resolver_follow(KsResolver *resolver)
                 return;
         resolver->epoch = epoch;
         resolver->refreshed = TRUE;
-        resolver->refresh = take_off(resolver, round);
+        resolver->refresh = take_off(resolver, round, FALSE);
 }

@@ -40,6 +40,9 @@ class Daemon:
         account = pwd.getpwnam(DAEMON_USER)
         os.makedirs(STATE, mode=0o700)
         os.chown(STATE, account.pw_uid, account.pw_gid)
+        # As RuntimeDirectory= does.
+        os.makedirs("/run/killswitch")
+        os.chown("/run/killswitch", account.pw_uid, account.pw_gid)
         os.makedirs(DROP_INS)
 
     @staticmethod
