@@ -16,7 +16,7 @@
 #include "policy/names.h"
 #include "service/bus-source.h"
 
-#define IDLE_SECONDS 10
+#define IDLE_SECONDS 5
 /* killswitchd asks for a name at a time once; this bounds what a mistake there could do. */
 #define PENDING_MAX 1024
 
