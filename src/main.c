@@ -207,7 +207,7 @@ int main(int argc, char **argv)
 {
         g_autofree char *state = directory_from("STATE_DIRECTORY", KS_STATE_DIR);
         g_autofree char *etc = directory_from("CONFIGURATION_DIRECTORY", KS_CONFIG_DIR_ETC);
-        g_autofree char *runtime = directory_from("RUNTIME_DIRECTORY", KS_CONFIG_DIR_RUN);
+        g_autofree char *runtime = directory_from("RUNTIME_DIRECTORY", KS_CONFIG_DIR_RUN "/names");
         const KsSettingsDirs dirs = { etc, KS_CONFIG_DIR_RUN, KS_CONFIG_DIR_LIB };
         g_autoptr(KsManager) manager = NULL;
         g_autoptr(KsEngine) engine = NULL;

@@ -25,6 +25,7 @@ typedef struct Resolver {
         sd_bus *bus;
         guint pending;
         guint idle_source;
+        gboolean stopped; /* by a signal */
         int status;
 } Resolver;
 
@@ -121,9 +122,13 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
+/* Whoever waits is told by the bus. */
 static gboolean on_signal(gpointer userdata)
 {
-        g_main_loop_quit(userdata);
+        Resolver *self = userdata;
+
+        self->stopped = TRUE;
+        g_main_loop_quit(self->loop);
         return G_SOURCE_REMOVE;
 }
 
@@ -154,12 +159,12 @@ static int serve(Resolver *self)
 
         g_source_set_callback(source, on_bus_lost, self, NULL);
         g_source_attach(source, NULL);
-        g_unix_signal_add(SIGTERM, on_signal, self->loop);
-        g_unix_signal_add(SIGINT, on_signal, self->loop);
+        g_unix_signal_add(SIGTERM, on_signal, self);
+        g_unix_signal_add(SIGINT, on_signal, self);
         arm_idle(self);
         g_main_loop_run(self->loop);
         g_source_destroy(source);
-        if (self->status == EXIT_SUCCESS)
+        if (self->status == EXIT_SUCCESS && !self->stopped)
                 leave(self);
         return self->status;
 }

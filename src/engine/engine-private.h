@@ -19,7 +19,7 @@ struct KsEngine {
         char *ways;      /* where questions went when they were last looked at */
         guint epoch;     /* of the ways */
         char *runtime_directory; /* NULL: none */
-        char *hosts_written;     /* NULL: it has to be written */
+        gboolean hosts_current;  /* the hosts file says what it should */
         KsPlan *idle_plan;       /* while the kernel holds none: for those who ask */
         gboolean reset_due;      /* the plan got stricter: connections may be stranded by it */
         KsState state;

@@ -46,7 +46,6 @@ void ks_engine_free(KsEngine *engine)
                 g_ptr_array_unref(engine->pins);
         g_free(engine->ways);
         g_free(engine->runtime_directory);
-        g_free(engine->hosts_written);
         ks_plan_free(engine->idle_plan);
         if (engine->shadows)
                 g_ptr_array_unref(engine->shadows);

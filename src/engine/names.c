@@ -228,7 +228,7 @@ gboolean ks_engine_learn(KsEngine *engine, KsRound *round)
                         ks_engine_sync(engine, KS_CHANGE_LOST, NULL, NULL);
                 else
                         ks_engine_plan_idle(engine);
-                g_clear_pointer(&engine->hosts_written, g_free);
+                engine->hosts_current = FALSE;
         }
         ks_engine_update_state(engine, "settings");
         return complete;
@@ -301,7 +301,7 @@ void ks_engine_prune_names(KsEngine *engine)
 {
         if (ks_pins_prune(engine->pins, engine->settings->vpns))
                 save_pins(engine);
-        g_clear_pointer(&engine->hosts_written, g_free);
+        engine->hosts_current = FALSE;
 }
 
 /* Which VPNs are up, in order: where a question would go. */
@@ -321,7 +321,7 @@ static char *ways(KsEngine *engine)
 
 void ks_engine_follow_names(KsEngine *engine)
 {
-        g_autofree char *now = NULL;
+        g_autofree char *now = NULL, *text = NULL;
 
         if (!has_names(engine->settings) && !engine->ways)
                 return;
@@ -330,12 +330,13 @@ void ks_engine_follow_names(KsEngine *engine)
                 engine->epoch++;
                 g_free(engine->ways);
                 engine->ways = g_steal_pointer(&now);
-                g_clear_pointer(&engine->hosts_written, g_free);
+                engine->hosts_current = FALSE;
         }
-        if (!engine->runtime_directory || engine->hosts_written)
+        if (!engine->runtime_directory || engine->hosts_current)
                 return;
-        engine->hosts_written = ks_hosts_text(engine->pins, ks_intent_is_up(&engine->intent));
-        ks_hosts_write(engine->runtime_directory, engine->hosts_written);
+        text = ks_hosts_text(engine->pins, ks_intent_is_up(&engine->intent));
+        ks_hosts_write(engine->runtime_directory, text);
+        engine->hosts_current = TRUE;
 }
 
 void ks_engine_report_names(KsEngine *engine, GPtrArray *degraded)

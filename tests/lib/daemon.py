@@ -13,6 +13,7 @@ from .machine import DAEMON_USER, environment
 
 PROGRAM = "/usr/libexec/killswitchd"
 STATE = "/var/lib/killswitch"
+RUNTIME = "/run/killswitch/names"
 CONFIGURATION = "/etc/killswitch"
 DROP_INS = f"{CONFIGURATION}/killswitch.conf.d"
 NOTIFY = f"{proc.LAB}/notify"
@@ -41,8 +42,8 @@ class Daemon:
         os.makedirs(STATE, mode=0o700)
         os.chown(STATE, account.pw_uid, account.pw_gid)
         # As RuntimeDirectory= does.
-        os.makedirs("/run/killswitch")
-        os.chown("/run/killswitch", account.pw_uid, account.pw_gid)
+        os.makedirs(RUNTIME)
+        os.chown(RUNTIME, account.pw_uid, account.pw_gid)
         os.makedirs(DROP_INS)
 
     @staticmethod
@@ -58,7 +59,7 @@ class Daemon:
         return [*SETPRIV, PROGRAM, *arguments]
 
     def environment(self):
-        return environment(STATE_DIRECTORY=STATE, CONFIGURATION_DIRECTORY=CONFIGURATION, NOTIFY_SOCKET=NOTIFY,
+        return environment(STATE_DIRECTORY=STATE, CONFIGURATION_DIRECTORY=CONFIGURATION, RUNTIME_DIRECTORY=RUNTIME, NOTIFY_SOCKET=NOTIFY,
                            HOME="/", USER=DAEMON_USER, LOGNAME=DAEMON_USER, **self.variables)
 
     def start(self, *arguments):

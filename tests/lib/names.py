@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DNS = "203.0.113.53"
 ZONE = f"{proc.LAB}/zone"
 VPN = "vpn.example.org"
-HOSTS = "/run/killswitch/hosts"
+HOSTS = "/run/killswitch/names/hosts"
 RESOLVER = f"{NAME}.Resolver"
 ACTIVATION = f"/usr/share/dbus-1/system-services/{RESOLVER}.service"
 PROGRAM = "/usr/libexec/killswitch-resolve"
@@ -87,7 +87,7 @@ class NamedWireGuard(WireGuard):
         self.aim()
 
     def aim(self):
-        """wg itself looks the name up, as in a unit with BindReadOnlyPaths=/run/killswitch/hosts:/etc/hosts."""
+        """wg itself looks the name up, as in a unit with BindReadOnlyPaths=/run/killswitch/names/hosts:/etc/hosts."""
         self.internet.host.run(
             "unshare", "--mount", "--propagation", "private", "sh", "-ec",
             f"mount --bind {HOSTS} /etc/hosts; exec wg set {self.link} peer '{self.server_public}' "

@@ -11,7 +11,7 @@ from guest import active, call, check, eventually, out, sh, state
 
 NAME, PORT = "vpn.example.org", 51820
 FIRST, SECOND = "198.51.100.10", "198.51.100.11"
-HOSTS = "/run/killswitch/hosts"
+HOSTS = "/run/killswitch/names/hosts"
 ZONE = "/run/zone"
 UNIT = "killswitch-resolve.service"
 BIND = f"BindReadOnlyPaths=-{HOSTS}:/etc/hosts"
@@ -105,7 +105,8 @@ def the_service_itself_still_has_no_network():
 
 @check
 def a_unit_finds_the_name_while_nobody_can_be_asked():
-    out("systemd-run", "--unit=vpn", "-p", BIND, "-p", "User=tester", "sleep", "infinity")
+    # Type=exec, so that it is inside when this returns.
+    out("systemd-run", "--unit=vpn", "-p", "Type=exec", "-p", BIND, "-p", "User=tester", "sleep", "infinity")
     zone(None)
     inside = ("nsenter", "-t", str(guest.main_pid("vpn.service")), "-m", "--")
     assert looked_up(*inside) == [FIRST]
