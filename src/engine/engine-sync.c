@@ -70,6 +70,8 @@ KsPlan *ks_engine_plan(KsEngine *engine, GError **error)
         g_autoptr(GArray) kept = g_array_new(FALSE, FALSE, sizeof(KsPrefix));
 
         g_array_append_vals(kept, engine->intent.networks, engine->intent.n_networks);
+        /* Here, so that no settings come into force without. */
+        ks_pins_apply(engine->pins, engine->settings->vpns);
         return ks_enforcer_plan(engine->enforcer, engine->settings, ks_engine_lan(engine), kept,
                                 error);
 }

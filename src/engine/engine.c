@@ -223,7 +223,7 @@ static gboolean reload(KsEngine *engine, GError **error)
         if (fresh && fresh->table != old->table && ks_intent_is_up(&engine->intent) &&
             !ks_enforcer_check_table(engine->enforcer, fresh->table, &local))
                 g_clear_pointer(&fresh, ks_settings_free);
-        if (fresh && !ks_engine_adopt_names(engine, fresh, &local))
+        if (fresh && !ks_engine_check_names(engine, fresh, &local))
                 g_clear_pointer(&fresh, ks_settings_free);
         if (!fresh || !ks_store_save_settings(engine->store, text, &local)) {
                 ks_settings_free(fresh);

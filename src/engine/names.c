@@ -223,7 +223,6 @@ gboolean ks_engine_learn(KsEngine *engine, KsRound *round)
         save_pins(engine);
         after = digest(engine->pins);
         if (!g_str_equal(before, after)) {
-                ks_pins_apply(engine->pins, engine->settings->vpns);
                 if (ks_intent_is_up(&engine->intent))
                         ks_engine_sync(engine, KS_CHANGE_LOST, NULL, NULL);
                 else
@@ -258,7 +257,6 @@ void ks_engine_load_pins(KsEngine *engine)
         engine->pins = ks_store_load_pins(engine->store, &local);
         if (local)
                 ks_log(LOG_ERR, "%s", local->message);
-        ks_pins_apply(engine->pins, engine->settings->vpns);
 }
 
 static gboolean is_in_force(const KsEngine *engine, const char *vpn, const char *host)
@@ -273,7 +271,7 @@ static gboolean is_in_force(const KsEngine *engine, const char *vpn, const char 
         return FALSE;
 }
 
-gboolean ks_engine_adopt_names(KsEngine *engine, KsSettings *fresh, GError **error)
+gboolean ks_engine_check_names(const KsEngine *engine, const KsSettings *fresh, GError **error)
 {
         for (guint i = 0; i < fresh->vpns->len; i++) {
                 const KsVpn *vpn = g_ptr_array_index(fresh->vpns, i);
@@ -293,7 +291,6 @@ gboolean ks_engine_adopt_names(KsEngine *engine, KsSettings *fresh, GError **err
                         return FALSE;
                 }
         }
-        ks_pins_apply(engine->pins, fresh->vpns);
         return TRUE;
 }
 

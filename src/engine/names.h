@@ -3,15 +3,15 @@
 
 #include "engine/engine-private.h"
 
-/* Reads what was pinned, and gives it to the settings in force. */
+/* Reads what was pinned. */
 void ks_engine_load_pins(KsEngine *engine);
 
 /**
- * ks_engine_adopt_names() - give pins to settings that are about to be in force
+ * ks_engine_check_names() - whether settings may come into force as for their names
  * @error: KS_ERROR_SETTINGS: a name that the settings in force don't have could not be
  *   looked up, or its addresses are refused
  */
-gboolean ks_engine_adopt_names(KsEngine *engine, KsSettings *fresh, GError **error);
+gboolean ks_engine_check_names(const KsEngine *engine, const KsSettings *fresh, GError **error);
 
 /* After settings came into force: forget names that they don't have. */
 void ks_engine_prune_names(KsEngine *engine);
