@@ -113,7 +113,8 @@ KsRound *ks_engine_begin_round(KsEngine *engine, const KsRequest *request)
         return round;
 }
 
-/* Networks inside VPNs: of the settings, and of links that are up or were. */
+/* Networks inside VPNs: of the sections, their links, and what was remembered. Not what WireGuard
+ * links without a section allow: that may be all of the Internet but for some holes. */
 static GArray *tunnels(KsEngine *engine, KsRound *round)
 {
         const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
@@ -128,7 +129,8 @@ static GArray *tunnels(KsEngine *engine, KsRound *round)
         for (guint i = 0; plan && i < plan->vpns->len; i++) {
                 const KsVpn *vpn = ((KsPlanVpn *)g_ptr_array_index(plan->vpns, i))->vpn;
 
-                g_array_append_vals(networks, vpn->prefixes->data, vpn->prefixes->len);
+                if (vpn->from_settings)
+                        g_array_append_vals(networks, vpn->prefixes->data, vpn->prefixes->len);
         }
         g_array_append_vals(networks, engine->intent.networks, engine->intent.n_networks);
         return networks;
