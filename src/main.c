@@ -15,6 +15,7 @@
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine.h"
+#include "engine/round.h"
 #include "service/bus-source.h"
 #include "service/manager.h"
 #ifdef KS_TEST_SWITCHES
@@ -206,6 +207,7 @@ int main(int argc, char **argv)
 {
         g_autofree char *state = directory_from("STATE_DIRECTORY", KS_STATE_DIR);
         g_autofree char *etc = directory_from("CONFIGURATION_DIRECTORY", KS_CONFIG_DIR_ETC);
+        g_autofree char *runtime = directory_from("RUNTIME_DIRECTORY", KS_CONFIG_DIR_RUN "/names");
         const KsSettingsDirs dirs = { etc, KS_CONFIG_DIR_RUN, KS_CONFIG_DIR_LIB };
         g_autoptr(KsManager) manager = NULL;
         g_autoptr(KsEngine) engine = NULL;
@@ -228,6 +230,7 @@ int main(int argc, char **argv)
                 ks_log(LOG_ERR, "%s", error->message);
                 return EXIT_FAILURE;
         }
+        ks_engine_set_runtime_directory(engine, runtime);
         ks_manager_set_engine(manager, engine);
         return mode == 'r' ? restore(engine) : serve(manager, engine);
 }

@@ -25,15 +25,11 @@ typedef struct Field {
         }
 
 static const Field vpn_fields[] = {
-        VPN_FIELD(KS_VPN_NAME, "s", name),
-        VPN_FIELD(KS_VPN_INTERFACE, "s", interface),
-        VPN_FIELD(KS_VPN_KIND, "s", kind),
-        VPN_FIELD(KS_VPN_TRANSPORT, "s", transport),
-        VPN_FIELD(KS_VPN_SOURCE, "s", source),
-        VPN_FIELD(KS_VPN_ADDRESSES, "as", addresses),
-        VPN_FIELD(KS_VPN_UP, "b", up),
-        VPN_FIELD(KS_VPN_DEFAULT, "b", is_default),
-        { NULL },
+        VPN_FIELD(KS_VPN_NAME, "s", name),          VPN_FIELD(KS_VPN_INTERFACE, "s", interface),
+        VPN_FIELD(KS_VPN_KIND, "s", kind),          VPN_FIELD(KS_VPN_TRANSPORT, "s", transport),
+        VPN_FIELD(KS_VPN_SOURCE, "s", source),      VPN_FIELD(KS_VPN_ADDRESSES, "as", addresses),
+        VPN_FIELD(KS_VPN_SERVERS, "as", servers),   VPN_FIELD(KS_VPN_UP, "b", up),
+        VPN_FIELD(KS_VPN_DEFAULT, "b", is_default), { NULL },
 };
 
 static const Field state_fields[] = {
@@ -170,6 +166,7 @@ static void vpn_init(KsVpn *vpn)
                 .transport = g_strdup(""),
                 .source = g_strdup(""),
                 .addresses = g_new0(char *, 1),
+                .servers = g_new0(char *, 1),
         };
 }
 
@@ -181,6 +178,7 @@ static void vpn_clear(KsVpn *vpn)
         g_free(vpn->transport);
         g_free(vpn->source);
         g_strfreev(vpn->addresses);
+        g_strfreev(vpn->servers);
 }
 
 static int read_vpns(sd_bus_message *m, KsState *state)

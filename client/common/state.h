@@ -19,6 +19,7 @@ typedef struct KsVpn {
         char *transport;
         char *source;
         char **addresses; /* NULL-terminated */
+        char **servers;   /* likewise: "NAME:PORT ADDRESS ..." of those given by name */
         bool up;
         bool is_default; /* carries all traffic, not only its own prefixes */
 } KsVpn;

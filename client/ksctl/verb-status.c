@@ -75,6 +75,21 @@ static void print_deadline(const KsState *state)
                 output_row("Until", COLOUR_NONE, text);
 }
 
+/* "vpn.example.org:51820 is 198.51.100.10, 2001:db8:51::10" */
+static void print_servers(const KsVpn *vpn)
+{
+        for (char **server = vpn->servers; *server; server++) {
+                g_autofree char *text = ks_text_sanitise(*server);
+                g_auto(GStrv) words = g_strsplit(text, " ", 2);
+                g_auto(GStrv) addresses = g_strsplit(words[1] ?: "", " ", -1);
+                g_autofree char *list = g_strjoinv(", ", addresses);
+                g_autofree char *row = g_strdup_printf("%s is %s", words[0] ?: "",
+                                                       *list ? list : "not known");
+
+                output_row("Server", COLOUR_NONE, row);
+        }
+}
+
 static void print_vpns(const KsState *state)
 {
         if (state->n_vpns == 0)
@@ -84,6 +99,7 @@ static void print_vpns(const KsState *state)
                 g_autofree char *text = ks_words_vpn(&state->vpns[i]);
 
                 output_row("VPN", COLOUR_NONE, text);
+                print_servers(&state->vpns[i]);
         }
 }
 

@@ -9,6 +9,11 @@
 #define KS_INTERFACE "org.killswitch1"
 #define KS_ERROR_PREFIX "org.killswitch1.Error."
 
+/* The helper that looks names up. */
+#define KS_RESOLVER_NAME "org.killswitch1.Resolver"
+#define KS_RESOLVER_PATH "/org/killswitch1/Resolver"
+#define KS_RESOLVER_INTERFACE "org.killswitch1.Resolver"
+
 /* polkit */
 #define KS_ACTION_ENGAGE "org.killswitch1.engage"
 #define KS_ACTION_RELEASE "org.killswitch1.release"
@@ -61,6 +66,7 @@
 #define KS_VPN_ADDRESSES "Addresses"
 #define KS_VPN_SOURCE "Source"
 #define KS_VPN_ORIGIN "Origin"
+#define KS_VPN_SERVERS "Servers"
 
 /* Where a VPN is known from, as Source tells it. */
 #define KS_SOURCE_SETTINGS "settings"

@@ -6,6 +6,7 @@
 #include "engine/profile.h"
 #include "engine/store.h"
 #include "kernel/monitor.h"
+#include "policy/pins.h"
 
 struct KsEngine {
         KsSettingsDirs dirs;
@@ -17,8 +18,13 @@ struct KsEngine {
         char *settings_text; /* of the files that they are from */
         GPtrArray *profiles; /* of KsProfile*: VPNs that were added; never NULL */
         KsIntent intent;
-        KsPlan *idle_plan;  /* while the kernel holds none: for those who ask */
-        gboolean reset_due; /* the plan got stricter: connections may be stranded by it */
+        GPtrArray *pins; /* of KsPin*: addresses of servers that are known by name; never NULL */
+        char *ways;      /* where questions went when they were last looked at */
+        guint epoch;     /* of the ways */
+        char *runtime_directory; /* NULL: none */
+        gboolean hosts_current;  /* the hosts file says what it should */
+        KsPlan *idle_plan;       /* while the kernel holds none: for those who ask */
+        gboolean reset_due;      /* the plan got stricter: connections may be stranded by it */
         KsState state;
         guint64 since;
         /* What is wrong; each NULL when it isn't. */
@@ -111,6 +117,15 @@ void ks_engine_load_settings(KsEngine *engine);
 gboolean ks_engine_check_profile(KsEngine *engine, const KsRequest *request,
                                  gboolean *nothing_to_do, GError **error);
 gboolean ks_engine_change_profiles(KsEngine *engine, const KsRequest *request, GError **error);
+
+/**
+ * ks_engine_settings_after() - what would be in force after one of these
+ * @error: KS_ERROR_SETTINGS
+ *
+ * Returns: new settings, or NULL.
+ */
+KsSettings *ks_engine_settings_after(const KsEngine *engine, const KsRequest *request,
+                                     GError **error);
 
 /* Watching: events, the deadline's timer, another try after a failure. */
 gboolean ks_engine_watch(KsEngine *engine, GError **error);

@@ -6,6 +6,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "engine/engine-private.h"
+#include "engine/names.h"
 
 /* What the text of all files is called where it doesn't name one. */
 #define KEPT "last good settings"
@@ -186,32 +187,51 @@ static void put_back(KsEngine *engine)
         engine->profiles_problem = g_strdup(local->message);
 }
 
-gboolean ks_engine_change_profiles(KsEngine *engine, const KsRequest *request, GError **error)
+/* The list as it is to be. */
+static GPtrArray *profiles_after(const KsEngine *engine, const KsRequest *request)
 {
-        g_autoptr(GPtrArray) next = copy_profiles(engine->profiles);
-        g_autoptr(KsSettings) settings = NULL;
-        KsIntent was = engine->intent;
+        GPtrArray *next = copy_profiles(engine->profiles);
         gboolean is_added = request->verb == KS_VERB_ADD_VPN;
-        const char *name = is_added ? request->profile->name : request->name;
         guint place;
 
-        place = ks_profiles_find(next, name, &place) ? place : next->len;
+        if (!ks_profiles_find(next, is_added ? request->profile->name : request->name, &place))
+                place = next->len;
         /* The same once more mends what is wrong on disk. */
         if (place < next->len)
                 g_ptr_array_remove_index(next, place);
         if (is_added)
                 g_ptr_array_insert(next, (gint)place, ks_profile_copy(request->profile));
+        return next;
+}
+
+KsSettings *ks_engine_settings_after(const KsEngine *engine, const KsRequest *request,
+                                     GError **error)
+{
+        g_autoptr(GPtrArray) next = profiles_after(engine, request);
+
+        return settings_with(engine, next, KS_ERROR_SETTINGS, error);
+}
+
+gboolean ks_engine_change_profiles(KsEngine *engine, const KsRequest *request, GError **error)
+{
+        g_autoptr(GPtrArray) next = profiles_after(engine, request);
+        g_autoptr(KsSettings) settings = NULL;
+        KsIntent was = engine->intent;
+        gboolean is_added = request->verb == KS_VERB_ADD_VPN;
+
         settings = settings_with(engine, next, KS_ERROR_SETTINGS, error);
-        if (!settings)
+        if (!settings || !ks_engine_check_names(engine, settings, error))
                 return FALSE;
         if (!save_profiles(engine, next, error) ||
             !ks_engine_take_settings(engine, g_steal_pointer(&settings), &was, error)) {
                 put_back(engine);
                 return FALSE;
         }
-        ks_log(LOG_NOTICE, "%s the VPN '%s'", is_added ? "Added" : "Removed", name);
+        ks_log(LOG_NOTICE, "%s the VPN '%s'", is_added ? "Added" : "Removed",
+               is_added ? request->profile->name : request->name);
         g_ptr_array_unref(engine->profiles);
         engine->profiles = g_steal_pointer(&next);
+        ks_engine_prune_names(engine);
         ks_engine_update_state(engine, "settings");
         return TRUE;
 }

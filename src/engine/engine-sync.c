@@ -8,6 +8,7 @@
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine-private.h"
+#include "engine/names.h"
 #include "engine/reset.h"
 
 /* Links may come and go while the plan is carried out; then it is made anew. */
@@ -27,6 +28,7 @@ KsEngine *ks_engine_new(const char *state_directory, const KsSettingsDirs *dirs,
         engine->settings = ks_settings_new();
         engine->settings_text = g_strdup("");
         engine->profiles = ks_profiles_new();
+        engine->pins = ks_pins_new();
         engine->shadows = g_ptr_array_new_with_free_func(g_free);
         engine->enforcer = ks_enforcer_new(error);
         if (!engine->enforcer)
@@ -45,6 +47,10 @@ void ks_engine_free(KsEngine *engine)
         g_free(engine->settings_text);
         if (engine->profiles)
                 g_ptr_array_unref(engine->profiles);
+        if (engine->pins)
+                g_ptr_array_unref(engine->pins);
+        g_free(engine->ways);
+        g_free(engine->runtime_directory);
         ks_plan_free(engine->idle_plan);
         if (engine->shadows)
                 g_ptr_array_unref(engine->shadows);
@@ -70,6 +76,8 @@ KsPlan *ks_engine_plan(KsEngine *engine, GError **error)
         g_autoptr(GArray) kept = g_array_new(FALSE, FALSE, sizeof(KsPrefix));
 
         g_array_append_vals(kept, engine->intent.networks, engine->intent.n_networks);
+        /* Here, so that no settings come into force without. */
+        ks_pins_apply(engine->pins, engine->settings->vpns);
         return ks_enforcer_plan(engine->enforcer, engine->settings, ks_engine_lan(engine), kept,
                                 error);
 }
@@ -215,6 +223,7 @@ void ks_engine_update_state(KsEngine *engine, const char *reason)
                 if (engine->events.state_changed)
                         engine->events.state_changed(old, new, reason, engine->events.userdata);
         }
+        ks_engine_follow_names(engine);
         if (engine->events.changed)
                 engine->events.changed(engine->events.userdata);
 }
@@ -228,6 +237,7 @@ gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
         gboolean fine;
 
         ks_engine_load_settings(engine);
+        ks_engine_load_pins(engine);
         if (watch && !ks_engine_watch(engine, error))
                 return FALSE;
         ks_engine_load(engine);
@@ -303,6 +313,7 @@ void ks_engine_report(KsEngine *engine, KsReport *report)
         add_problem(report->degraded, ks_enforcer_guard_problem(engine->enforcer));
         add_problem(report->degraded, ks_enforcer_egress_problem(engine->enforcer));
         add_problem(report->degraded, ks_enforcer_mark_problem(engine->enforcer));
+        ks_engine_report_names(engine, report->degraded);
         for (guint i = 0; i < engine->shadows->len; i++)
                 add_problem(report->degraded, g_ptr_array_index(engine->shadows, i));
         for (guint i = 0; plan && i < plan->problems->len; i++)

@@ -8,6 +8,7 @@
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine-private.h"
+#include "engine/names.h"
 
 const char *ks_state_to_string(KsState state)
 {
@@ -235,6 +236,8 @@ static gboolean reload(KsEngine *engine, GError **error)
         if (fresh && fresh->table != table && ks_intent_is_up(&engine->intent) &&
             !ks_enforcer_check_table(engine->enforcer, fresh->table, &local))
                 g_clear_pointer(&fresh, ks_settings_free);
+        if (fresh && !ks_engine_check_names(engine, fresh, &local))
+                g_clear_pointer(&fresh, ks_settings_free);
         if (!fresh || !ks_store_save_settings(engine->store, text, &local)) {
                 ks_settings_free(fresh);
                 engine->settings_problem = g_strdup(local->message);
@@ -248,6 +251,7 @@ static gboolean reload(KsEngine *engine, GError **error)
                 return FALSE;
         g_free(engine->settings_text);
         engine->settings_text = g_steal_pointer(&text);
+        ks_engine_prune_names(engine);
         ks_engine_update_state(engine, "settings");
         return TRUE;
 }

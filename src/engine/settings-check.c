@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/settings-keys.h"
+#include "policy/pins.h"
 
 /* Each is two rules a family, and every packet may have to pass all of them. */
 #define SELECTORS_MAX 1024
@@ -29,13 +30,35 @@ static gboolean protocol_has_ports(uint8_t protocol)
                protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP;
 }
 
+static gboolean check_names(KsSettingsReader *reader, const KsVpnDraft *draft, GError **error)
+{
+        gboolean has_ports = protocol_has_ports(draft->selector.protocol);
+
+        for (guint i = 0; i < draft->names->endpoints->len; i++) {
+                const KsNamedEndpoint *endpoint = draft->names->endpoints->pdata[i];
+
+                if (endpoint->port && !has_ports)
+                        return fail_draft(reader, draft, "Endpoint", error,
+                                          "the protocol has no ports");
+                if (!endpoint->port && has_ports)
+                        return fail_draft(reader, draft, "Endpoint", error,
+                                          "names a server without its port; write NAME:PORT");
+        }
+        if (draft->names->ranges->len > 0 && draft->names->endpoints->len == 0)
+                return fail_draft(reader, draft, "EndpointRange", error,
+                                  "is about servers that Endpoint= gives by name, and there is "
+                                  "none");
+        return TRUE;
+}
+
 /* A selector must not let strangers out. What an unprivileged program can't
  * have: a mark (CAP_NET_ADMIN), another's uid. What any program can: an address
  * (MUL-02-002), a port that is free. */
 static gboolean check_selector(KsSettingsReader *reader, const KsVpnDraft *draft, GError **error)
 {
         const KsSelector *selector = &draft->selector;
-        gboolean has_endpoint = draft->endpoints->len > 0;
+        gboolean has_name = draft->names->endpoints->len > 0;
+        gboolean has_endpoint = draft->endpoints->len > 0 || has_name;
         gboolean has_any = selector->has_mark || selector->has_uid || selector->source_first ||
                            has_endpoint || selector->protocol;
 
@@ -65,7 +88,7 @@ static gboolean check_selector(KsSettingsReader *reader, const KsVpnDraft *draft
                     !protocol_has_ports(selector->protocol))
                         return fail_draft(reader, draft, "Endpoint", error,
                                           "the protocol has no ports");
-        return TRUE;
+        return check_names(reader, draft, error);
 }
 
 static void add_selectors(KsVpnDraft *draft, uint8_t protocol)
@@ -73,7 +96,9 @@ static void add_selectors(KsVpnDraft *draft, uint8_t protocol)
         KsSelector selector = draft->selector;
 
         selector.protocol = protocol;
-        if (draft->endpoints->len == 0)
+        if (draft->names->endpoints->len > 0)
+                g_array_append_val(draft->names->templates, selector);
+        else if (draft->endpoints->len == 0)
                 g_array_append_val(draft->vpn->selectors, selector);
         for (guint i = 0; i < draft->endpoints->len; i++) {
                 const KsEndpoint *endpoint = &g_array_index(draft->endpoints, KsEndpoint, i);
@@ -100,6 +125,9 @@ static gboolean finish_draft(KsSettingsReader *reader, KsVpnDraft *draft, GError
                 add_selectors(draft, IPPROTO_UDP);
                 add_selectors(draft, IPPROTO_TCP);
         }
+        draft->names->fixed = draft->vpn->selectors->len;
+        if (draft->names->endpoints->len > 0)
+                draft->vpn->names = ks_names_ref(draft->names);
         return TRUE;
 }
 
@@ -136,7 +164,9 @@ KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error)
 
                 if (!finish_draft(reader, draft, error) || !check_unique(reader, i, error))
                         return NULL;
-                selectors += draft->vpn->selectors->len;
+                selectors += draft->vpn->selectors->len + draft->names->templates->len *
+                                                                  draft->names->endpoints->len *
+                                                                  KS_PIN_ADDRESSES_MAX;
                 if (selectors > SELECTORS_MAX) {
                         fail_draft(reader, draft, "Endpoint", error,
                                    "brings the sections together above 1024 combinations of "

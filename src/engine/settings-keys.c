@@ -13,7 +13,6 @@
 
 /* Limits on what files may make the service allocate. */
 #define VPNS_MAX 256
-#define ENDPOINTS_MAX 64
 #define PREFIXES_MAX 256
 #define NAME_LENGTH_MAX 64
 
@@ -22,6 +21,7 @@ static void draft_free(KsVpnDraft *draft)
         ks_vpn_free(draft->vpn);
         g_free(draft->file);
         g_array_unref(draft->endpoints);
+        ks_names_unref(draft->names);
         g_hash_table_unref(draft->places);
         g_free(draft);
 }
@@ -103,6 +103,7 @@ static KsVpnDraft *new_draft(KsSettingsReader *reader, const char *name)
         draft->file = g_strdup(reader->file);
         draft->line = reader->line;
         draft->endpoints = g_array_new(FALSE, TRUE, sizeof(KsEndpoint));
+        draft->names = ks_names_new();
         draft->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         g_ptr_array_add(reader->drafts, draft);
         return draft;
@@ -387,42 +388,6 @@ static gboolean take_source_port(KsSettingsReader *reader, const char *key, cons
         return TRUE;
 }
 
-static gboolean take_endpoint(KsSettingsReader *reader, const char *key, const char *value,
-                              GError **error)
-{
-        g_autofree char *address = NULL;
-        const char *port = NULL, *bracket = strchr(value, ']');
-        KsEndpoint endpoint = { 0 };
-        guint64 number = 0;
-
-        if (!*value) {
-                g_array_set_size(reader->draft->endpoints, 0);
-                return TRUE;
-        }
-        if (*value == '[' && bracket) {
-                address = g_strndup(value + 1, bracket - value - 1);
-                port = bracket[1] == ':' ? bracket + 2 : bracket[1] ? "" : NULL;
-        } else {
-                const char *colon = strchr(value, ':');
-
-                /* Two colons and no brackets: an IPv6 address without a port. */
-                port = colon && !strchr(colon + 1, ':') ? colon + 1 : NULL;
-                address = port ? g_strndup(value, colon - value) : g_strdup(value);
-        }
-        if (strchr(address, '/') || !ks_prefix_parse(address, &endpoint.address, NULL))
-                return ks_settings_fail(reader, key, error,
-                                        "'%.60s' is not ADDRESS:PORT, [IPV6]:PORT or an address",
-                                        value);
-        if (port && !parse_number(reader, key, port, 1, 65535, &number, error))
-                return FALSE;
-        endpoint.port = (uint16_t)number;
-        if (reader->draft->endpoints->len >= ENDPOINTS_MAX)
-                return ks_settings_fail(reader, key, error, "more than %d endpoints",
-                                        ENDPOINTS_MAX);
-        g_array_append_val(reader->draft->endpoints, endpoint);
-        return TRUE;
-}
-
 static gboolean take_gateway(KsSettingsReader *reader, const char *key, const char *value,
                              GError **error)
 {
@@ -512,7 +477,8 @@ static const Key keys[] = {
         { "User", TRUE, FALSE, take_user },
         { "Protocol", TRUE, FALSE, take_protocol },
         { "SourcePort", TRUE, FALSE, take_source_port },
-        { "Endpoint", TRUE, TRUE, take_endpoint },
+        { "Endpoint", TRUE, TRUE, ks_settings_take_endpoint },
+        { "EndpointRange", TRUE, TRUE, ks_settings_take_endpoint_range },
         { "Gateway", TRUE, TRUE, take_gateway },
         { "Prefixes", TRUE, TRUE, take_prefixes },
         { "Metric", TRUE, FALSE, take_metric },

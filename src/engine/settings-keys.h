@@ -13,6 +13,7 @@ typedef struct KsVpnDraft {
         guint line;
         KsSelector selector;
         GArray *endpoints;  /* of KsEndpoint */
+        KsNames *names;     /* endpoints that are given by name, and EndpointRange= */
         GHashTable *places; /* key -> "FILE:LINE" where it was last given */
 } KsVpnDraft;
 
@@ -53,6 +54,12 @@ gboolean ks_settings_enter_section(KsSettingsReader *reader, const char *name, G
 /* One KEY=VALUE of the present section. */
 gboolean ks_settings_take_key(KsSettingsReader *reader, const char *key, const char *value,
                               GError **error);
+
+/* Endpoint= and EndpointRange=, as the other keys are taken. */
+gboolean ks_settings_take_endpoint(KsSettingsReader *reader, const char *key, const char *value,
+                                   GError **error);
+gboolean ks_settings_take_endpoint_range(KsSettingsReader *reader, const char *key,
+                                         const char *value, GError **error);
 
 /* Checks what only the whole can tell. Returns: the settings, the caller's. */
 KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error);

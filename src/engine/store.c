@@ -521,3 +521,23 @@ gboolean ks_store_load_profiles(KsStore *store, char **text, GError **error)
                 *text ? "the copy beside it is used" : "none of them is used");
         return FALSE;
 }
+
+gboolean ks_store_write(KsStore *store, const char *name, const char *text, GError **error)
+{
+        return write_file(store, name, text, strlen(text), error);
+}
+
+char *ks_store_read(KsStore *store, const char *name, GError **error)
+{
+        g_autofree char *path = g_build_filename(store->directory, name, NULL);
+        char *text = NULL;
+        gsize length;
+
+        if (!g_file_get_contents(path, &text, &length, error))
+                return NULL;
+        if (length > FILE_SIZE_MAX || strlen(text) != length) {
+                g_set_error(error, KS_ERROR, KS_ERROR_STORAGE, "%s is no text, or too large", path);
+                g_clear_pointer(&text, g_free);
+        }
+        return text;
+}

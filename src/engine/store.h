@@ -98,6 +98,10 @@ gboolean ks_store_exists(const KsStore *store);
 /* Whether somebody else (a rescue) has written the intent since we last did or read. */
 gboolean ks_store_changed(KsStore *store);
 
+/* Other files beside it, written as it is. @error: KS_ERROR_STORAGE; of G_FILE_ERROR. */
+gboolean ks_store_write(KsStore *store, const char *name, const char *text, GError **error);
+char *ks_store_read(KsStore *store, const char *name, GError **error);
+
 /* A second file beside it, for the settings that were last found good. */
 gboolean ks_store_save_settings(KsStore *store, const char *text, GError **error);
 char *ks_store_load_settings(KsStore *store);

@@ -275,7 +275,8 @@ static void add_vpn(Planner *planner, KsVpn *vpn, const KsLink *link, gboolean s
         if (ks_link_is_up(link))
                 plan_vpn_up(planner, entry, link,
                             vpn->metric ? vpn->metric : KS_METRIC_FIRST + order);
-        if (vpn->selectors->len == 0 && link->wireguard && ks_link_is_up(link))
+        if (!selectors_in_chain && vpn->selectors->len == 0 && link->wireguard &&
+            ks_link_is_up(link))
                 g_ptr_array_add(planner->plan->problems,
                                 g_strdup_printf("WireGuard link %s has neither a mark nor an "
                                                 "endpoint yet, so it can't reach its server; set "
@@ -301,7 +302,8 @@ static void plan_vpns(Planner *planner)
         for (guint i = 0; i < profiles->len; i++) {
                 KsVpn *vpn = ks_vpn_copy(g_ptr_array_index(profiles, i));
                 const KsLink *link = ks_links_find(planner->links, vpn->interface);
-                gboolean in_chain = vpn->selectors->len > 0;
+                /* Named servers that nobody knows yet match nothing, not anything. */
+                gboolean in_chain = vpn->selectors->len > 0 || vpn->names;
 
                 if (!in_chain && link && link->wireguard)
                         ks_vpn_take_wireguard_selectors(vpn, link);

@@ -31,6 +31,8 @@ KsVpn *ks_vpn_copy(const KsVpn *vpn)
         copy->origin = g_strdup(vpn->origin);
         copy->selectors = g_array_copy(vpn->selectors);
         copy->prefixes = g_array_copy(vpn->prefixes);
+        copy->names = ks_names_ref(vpn->names);
+        copy->servers = vpn->servers ? g_ptr_array_ref(vpn->servers) : NULL;
         return copy;
 }
 
@@ -44,6 +46,8 @@ void ks_vpn_free(KsVpn *vpn)
         g_free(vpn->origin);
         g_array_unref(vpn->selectors);
         g_array_unref(vpn->prefixes);
+        ks_names_unref(vpn->names);
+        g_clear_pointer(&vpn->servers, g_ptr_array_unref);
         g_free(vpn);
 }
 

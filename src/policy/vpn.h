@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "policy/link.h"
+#include "policy/names.h"
 #include "policy/prefix.h"
 #include "policy/selector.h"
 
@@ -18,6 +19,8 @@ typedef struct KsVpn {
         gboolean from_profile; /* added by a caller, and in no file */
         GArray *selectors;     /* of KsSelector */
         GArray *prefixes;      /* of KsPrefix: networks that belong to it */
+        KsNames *names;        /* servers that are given by name; NULL: none is */
+        GPtrArray *servers;    /* of char*: "NAME:PORT ADDRESS ..." of each; NULL: not known yet */
         KsPrefix gateway4, gateway6;
         guint32 metric;              /* 0: by order */
         gboolean default4, default6; /* may carry all traffic of the family */

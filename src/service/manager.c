@@ -13,12 +13,14 @@
 #include "service/manager.h"
 #include "service/options.h"
 #include "service/report.h"
+#include "service/resolver.h"
 
 struct KsManager {
         sd_bus *bus;
         KsEngine *engine;
         KsAuthority *authority;
         KsAudits *audits;
+        KsResolver *resolver;
         GPtrArray *digests; /* of the properties as last signalled */
 };
 
@@ -53,14 +55,8 @@ static const struct MethodEntry *find_method(const char *member)
 typedef struct Call {
         KsManager *manager;
         KsRequest request;
+        sd_bus_message *message; /* while names are looked up */
 } Call;
-
-static void call_free(Call *call)
-{
-        ks_request_clear(&call->request);
-        g_free(call);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Call, call_free)
 
 static int reply_error(sd_bus_message *message, const GError *error)
 {
@@ -76,22 +72,49 @@ static int reply_error(sd_bus_message *message, const GError *error)
         return r;
 }
 
-static void on_verdict(sd_bus_message *message, const sd_bus_error *refusal, gpointer userdata)
+static void free_call(gpointer userdata)
 {
-        g_autoptr(Call) call = userdata;
+        Call *call = userdata;
+
+        sd_bus_message_unref(call->message);
+        ks_request_clear(&call->request);
+        g_free(call);
+}
+
+static void on_names(gboolean cancelled, gpointer userdata)
+{
+        Call *call = userdata;
+        sd_bus_message *message = call->message;
         g_autoptr(GError) error = NULL;
         gboolean nothing_to_do = FALSE;
 
-        if (refusal) {
-                sd_bus_reply_method_error(message, refusal);
-                return;
-        }
-        /* The prompt took its time; the world may be another. */
-        if (ks_engine_check(call->manager->engine, &call->request, &nothing_to_do, &error) &&
-            (nothing_to_do || ks_engine_execute(call->manager->engine, &call->request, &error)))
+        /* Prompt and names took their time; the world may be another. */
+        if (cancelled)
+                sd_bus_reply_method_errorf(message, KS_ERROR_PREFIX "Conflict",
+                                           "It was released while the names of VPN servers were "
+                                           "looked up");
+        else if (ks_engine_check(call->manager->engine, &call->request, &nothing_to_do, &error) &&
+                 (nothing_to_do ||
+                  ks_engine_execute(call->manager->engine, &call->request, &error)))
                 sd_bus_reply_method_return(message, NULL);
         else
                 reply_error(message, error);
+        free_call(call);
+}
+
+static void on_verdict(sd_bus_message *message, const sd_bus_error *refusal, gpointer userdata)
+{
+        Call *call = userdata;
+
+        if (refusal) {
+                sd_bus_reply_method_error(message, refusal);
+                free_call(call);
+                return;
+        }
+        if (call->request.verb == KS_VERB_RELEASE)
+                ks_resolver_cancel_raising(call->manager->resolver);
+        call->message = sd_bus_message_ref(message);
+        ks_resolver_before(call->manager->resolver, &call->request, on_names, call, free_call);
 }
 
 static int read_request(sd_bus_message *message, KsVerb verb, KsRequest *request, GError **error)
@@ -133,13 +156,16 @@ static int handle(KsManager *manager, sd_bus_message *message, sd_bus_error *bus
                 return r;
         if (error || !ks_engine_check(manager->engine, &request, &nothing_to_do, &error))
                 return reply_error(message, error);
+        /* Off, and about to be raised: that is something to stop. */
+        if (method->verb == KS_VERB_RELEASE && ks_resolver_is_raising(manager->resolver))
+                nothing_to_do = FALSE;
         if (nothing_to_do)
                 return sd_bus_reply_method_return(message, NULL);
         call = g_new(Call, 1);
-        *call = (Call){ manager, request };
+        *call = (Call){ manager, request, NULL };
         request = (KsRequest){ 0 };
         r = ks_authority_check(manager->authority, message, method->action, on_verdict, call,
-                               (GDestroyNotify)call_free, bus_error);
+                               free_call, bus_error);
         return r < 0 ? r : 1;
 }
 
@@ -250,6 +276,7 @@ void ks_manager_free(KsManager *manager)
         if (!manager)
                 return;
         ks_audits_free(manager->audits);
+        ks_resolver_free(manager->resolver);
         ks_authority_free(manager->authority);
         if (manager->digests)
                 g_ptr_array_unref(manager->digests);
@@ -291,6 +318,7 @@ static void on_changed(void *userdata)
 
         if (!manager->bus)
                 return;
+        ks_resolver_follow(manager->resolver);
         ks_engine_report(manager->engine, &report);
         fresh = ks_report_digests(&report);
         for (guint i = 0; manager->digests && i < fresh->len; i++)
@@ -325,6 +353,7 @@ int ks_manager_attach(KsManager *manager, sd_bus *bus)
         manager->bus = sd_bus_ref(bus);
         manager->authority = ks_authority_new(bus, on_again, manager);
         manager->audits = ks_audits_new(manager->engine);
+        manager->resolver = ks_resolver_new(bus, manager->engine);
         on_changed(manager);
         return 0;
 }

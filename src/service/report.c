@@ -37,16 +37,16 @@ static int append_strings(sd_bus_message *message, GPtrArray *strings)
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-static int append_addresses(sd_bus_message *message, const KsPlanVpn *entry)
+static int append_list(sd_bus_message *message, const char *key, GPtrArray *strings)
 {
         int r = sd_bus_message_open_container(message, 'e', "sv");
 
         if (r >= 0)
-                r = sd_bus_message_append(message, "s", KS_VPN_ADDRESSES);
+                r = sd_bus_message_append(message, "s", key);
         if (r >= 0)
                 r = sd_bus_message_open_container(message, 'v', "as");
         if (r >= 0)
-                r = append_strings(message, entry->addresses);
+                r = append_strings(message, strings);
         if (r >= 0)
                 r = sd_bus_message_close_container(message);
         return r < 0 ? r : sd_bus_message_close_container(message);
@@ -90,7 +90,9 @@ static int append_vpn(sd_bus_message *message, const KsPlanVpn *entry)
         if (r >= 0)
                 r = append_origin(message, vpn);
         if (r >= 0)
-                r = append_addresses(message, entry);
+                r = append_list(message, KS_VPN_ADDRESSES, entry->addresses);
+        if (r >= 0 && vpn->servers)
+                r = append_list(message, KS_VPN_SERVERS, vpn->servers);
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 

@@ -13,6 +13,7 @@ from .machine import DAEMON_USER, environment
 
 PROGRAM = "/usr/libexec/killswitchd"
 STATE = "/var/lib/killswitch"
+RUNTIME = "/run/killswitch/names"
 CONFIGURATION = "/etc/killswitch"
 DROP_INS = f"{CONFIGURATION}/killswitch.conf.d"
 NOTIFY = f"{proc.LAB}/notify"
@@ -40,6 +41,9 @@ class Daemon:
         account = pwd.getpwnam(DAEMON_USER)
         os.makedirs(STATE, mode=0o700)
         os.chown(STATE, account.pw_uid, account.pw_gid)
+        # As RuntimeDirectory= does.
+        os.makedirs(RUNTIME)
+        os.chown(RUNTIME, account.pw_uid, account.pw_gid)
         os.makedirs(DROP_INS)
 
     @staticmethod
@@ -55,7 +59,7 @@ class Daemon:
         return [*SETPRIV, PROGRAM, *arguments]
 
     def environment(self):
-        return environment(STATE_DIRECTORY=STATE, CONFIGURATION_DIRECTORY=CONFIGURATION, NOTIFY_SOCKET=NOTIFY,
+        return environment(STATE_DIRECTORY=STATE, CONFIGURATION_DIRECTORY=CONFIGURATION, RUNTIME_DIRECTORY=RUNTIME, NOTIFY_SOCKET=NOTIFY,
                            HOME="/", USER=DAEMON_USER, LOGNAME=DAEMON_USER, **self.variables)
 
     def start(self, *arguments):

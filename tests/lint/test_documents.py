@@ -54,10 +54,14 @@ def test_bus_names():
     known = names()
     assert parse(INTERFACE).find("interface").get("name") == known["KS_INTERFACE"]
     assert parse(INTERFACE).get("name") == known["KS_OBJECT_PATH"]
-    for policy in parse(BUS_POLICY).findall("policy"):
-        for allow in policy.findall("allow"):
-            assert allow.get("own") or allow.get("send_destination") == known["KS_BUS_NAME"]
-    assert {policy.get("user") for policy in parse(BUS_POLICY).findall("policy")} == {"@user@", "root", None}
+    rights = {(policy.get("user"), kind, allow.get(kind)) for policy in parse(BUS_POLICY).findall("policy")
+              for allow in policy.findall("allow") for kind in ("own", "send_destination") if allow.get(kind)}
+    # The helper, which only the service may call.
+    helper = known["KS_RESOLVER_NAME"]
+    assert rights == {("@user@", "own", known["KS_BUS_NAME"]), ("root", "own", known["KS_BUS_NAME"]),
+                      (None, "send_destination", known["KS_BUS_NAME"]), ("@resolver_user@", "own", helper),
+                      ("@user@", "send_destination", helper)}
+    assert all(allow.attrib for allow in parse(BUS_POLICY).iter("allow"))
 
 
 def test_only_what_is_documented_may_be_sent():
@@ -69,8 +73,12 @@ def test_only_what_is_documented_may_be_sent():
 def test_units_give_the_service_one_right_only():
     for path in files(".service.in", under="systemd"):
         unit = read(path)
-        for line in ("AmbientCapabilities=CAP_NET_ADMIN", "CapabilityBoundingSet=CAP_NET_ADMIN",
-                     "NoNewPrivileges=yes", "User=@user@"):
+        # The one that has a network has no right, and the others have no network.
+        right, user, families = (("", "@resolver_user@", "AF_UNIX AF_INET AF_INET6 AF_NETLINK")
+                                 if path.endswith("killswitch-resolve.service.in")
+                                 else ("CAP_NET_ADMIN", "@user@", "AF_UNIX AF_NETLINK"))
+        for line in (f"AmbientCapabilities={right}", f"CapabilityBoundingSet={right}", "NoNewPrivileges=yes",
+                     f"User={user}", f"RestrictAddressFamilies={families}"):
             assert re.search(f"^{re.escape(line)}$", unit, re.M), (path, line)
 
 

@@ -50,7 +50,7 @@ def test_needs_what_the_tests_install():
     assert names <= listed, names - listed
 
 
-@pytest.mark.parametrize("program", ["usr/libexec/killswitchd", "usr/bin/ksctl"])
+@pytest.mark.parametrize("program", ["usr/libexec/killswitchd", "usr/libexec/killswitch-resolve", "usr/bin/ksctl"])
 def test_hardened(program, tmp_path):
     """What the hardening flags leave in a program: position independent, bound at once, relocations
     read-only, stack protected, checked string functions, branches with landing pads."""

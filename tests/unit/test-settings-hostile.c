@@ -18,8 +18,8 @@ static const char *const general_keys[] = { "Table",           "Priority",      
                                             "AutoWireGuard",   "HostInterfaces", "EgressGuard",
                                             "ResetConnections" };
 static const char *const vpn_keys[] = { "Interface", "Kind",       "Mark",     "User",
-                                        "Protocol",  "SourcePort", "Endpoint", "Gateway",
-                                        "Prefixes",  "Metric",     "Default" };
+                                        "Protocol",  "SourcePort", "Endpoint", "EndpointRange",
+                                        "Gateway",   "Prefixes",   "Metric",   "Default" };
 
 /* Whatever was in the text, the error can be shown and sent. */
 static void assert_presentable(const char *text)
