@@ -99,7 +99,8 @@ static void test_bad_options(void)
                    "out");
         assert_bad("a", options("Interface=tun0", "Lan=all", NULL), KS_ERROR_INVALID_ARGUMENT,
                    "options: Lan: there is no such key in a [VPN] section; there are Interface, "
-                   "Kind, Mark, User, Protocol, SourcePort, Endpoint, Gateway, Prefixes, Metric, "
+                   "Kind, Mark, User, Protocol, SourcePort, Endpoint, EndpointRange, Gateway, "
+                   "Prefixes, Metric, "
                    "Default");
         assert_bad("a", options("Interface=tun0", "SourcePort=5", NULL), KS_ERROR_INVALID_ARGUMENT,
                    "options: [VPN a] an address, a port or a protocol alone is too weak: any "
