@@ -73,12 +73,15 @@ GPtrArray *ks_links_read(KsRtnl *rtnl, GError **error)
 {
         g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func((GDestroyNotify)ks_link_free);
         struct nl_cache *link_cache = NULL, *address_cache = NULL;
+        KsRequestSocket *caches = ks_rtnl_caches(rtnl);
         gboolean has_wireguard = FALSE;
-        int r;
+        int r = ks_request_socket_open(caches);
 
-        r = rtnl_link_alloc_cache(ks_rtnl_cache_socket(rtnl), AF_UNSPEC, &link_cache);
         if (r >= 0)
-                r = rtnl_addr_alloc_cache(ks_rtnl_cache_socket(rtnl), &address_cache);
+                r = rtnl_link_alloc_cache(caches->socket, AF_UNSPEC, &link_cache);
+        if (r >= 0)
+                r = rtnl_addr_alloc_cache(caches->socket, &address_cache);
+        ks_request_socket_settle(caches, r);
         if (r >= 0) {
                 nl_cache_foreach(link_cache, take_link, links);
                 nl_cache_foreach(address_cache, take_address, links);

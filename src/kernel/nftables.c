@@ -16,6 +16,7 @@
 #include "common/error.h"
 #include "common/names.h"
 #include "kernel/nftables.h"
+#include "kernel/request.h"
 
 #define INET KS_GUARD_FAMILY " " KS_GUARD_TABLE
 #define EGRESS KS_EGRESS_FAMILY " " KS_GUARD_TABLE
@@ -25,15 +26,36 @@
 
 struct KsNftables {
         struct nft_ctx *context;
-        struct nl_sock *socket; /* asks for the generation only */
-        char *listing;          /* of the table as we left it; NULL: none */
-        char *egress_listing;   /* likewise of the egress table; NULL: none is wanted */
-        guint32 generation;     /* when the listings were taken */
-        gboolean hooks_changed; /* a link took its hook along, or may have */
-        char *egress_problem;   /* why the egress table is not in place; NULL: it is */
-        gboolean probed;        /* whether the kernel can hook to egress is known: */
-        char *no_egress;        /* NULL: it can */
+        KsRequestSocket requests; /* for what libnftables isn't asked */
+        char *listing;            /* of the table as we left it; NULL: none */
+        char *egress_listing;     /* likewise of the egress table; NULL: none is wanted */
+        guint32 generation;       /* when the listings were taken */
+        gboolean hooks_changed;   /* a link took its hook along, or may have */
+        char *egress_problem;     /* why the egress table is not in place; NULL: it is */
+        gboolean probed;          /* whether the kernel can hook to egress is known: */
+        char *no_egress;          /* NULL: it can */
 };
+
+/* Sends a request, which it frees, and waits for answer and acknowledgement.
+ * Returns 0 or a libnl error. */
+static int ask(KsNftables *nftables, struct nl_msg *message, nl_recvmsg_msg_cb_t take,
+               void *userdata)
+{
+        int r = ks_request_socket_open(&nftables->requests);
+        struct nl_sock *socket = nftables->requests.socket;
+
+        if (r >= 0) {
+                nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, take, userdata);
+                r = nl_send_auto(socket, message);
+        }
+        nlmsg_free(message);
+        if (r >= 0)
+                r = nl_recvmsgs_default(socket);
+        if (r >= 0)
+                r = nl_wait_for_ack(socket);
+        ks_request_socket_settle(&nftables->requests, r);
+        return r < 0 ? r : 0;
+}
 
 static int take_generation(struct nl_msg *message, void *userdata)
 {
@@ -47,20 +69,29 @@ static int take_generation(struct nl_msg *message, void *userdata)
 
 /* The kernel's ruleset generation, which every transaction of anybody counts up.
  * Returns 0 or a libnl error. */
-static int get_generation(struct nl_sock *socket, guint32 *generation)
+static int get_generation(KsNftables *nftables, guint32 *generation)
 {
         struct nfgenmsg header = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
         int type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN;
-        int r;
+        struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_ACK);
 
+        if (!message)
+                g_error("out of memory");
+        nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
         *generation = 0;
-        nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, take_generation, generation);
-        r = nl_send_simple(socket, type, NLM_F_ACK, &header, sizeof(header));
-        if (r >= 0)
-                r = nl_recvmsgs_default(socket); /* the answer */
-        if (r >= 0)
-                r = nl_wait_for_ack(socket);
-        return r < 0 ? r : 0;
+        return ask(nftables, message, take_generation, generation);
+}
+
+static void renew_context(KsNftables *nftables)
+{
+        /* First, so that the new one has a descriptor. */
+        if (nftables->context)
+                nft_ctx_free(nftables->context);
+        nftables->context = nft_ctx_new(NFT_CTX_DEFAULT);
+        nft_ctx_buffer_output(nftables->context);
+        nft_ctx_buffer_error(nftables->context);
+        nft_ctx_output_set_flags(nftables->context,
+                                 NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS);
 }
 
 KsNftables *ks_nftables_new(GError **error)
@@ -68,13 +99,9 @@ KsNftables *ks_nftables_new(GError **error)
         g_autoptr(KsNftables) nftables = g_new0(KsNftables, 1);
         int r;
 
-        nftables->socket = nl_socket_alloc();
-        if (!nftables->socket)
-                g_error("out of memory");
+        nftables->requests = (KsRequestSocket){ NETLINK_NETFILTER, NULL, NULL, 0 };
         /* Asked before libnftables is: it ends the process when it gets no socket. */
-        r = nl_connect(nftables->socket, NETLINK_NETFILTER);
-        if (r >= 0)
-                r = get_generation(nftables->socket, &nftables->generation);
+        r = get_generation(nftables, &nftables->generation);
         if (r < 0) {
                 g_set_error(error, KS_ERROR, KS_ERROR_GUARD_UNAVAILABLE,
                             "The kernel offers no nftables (%s). Load the module nf_tables, or set "
@@ -82,11 +109,7 @@ KsNftables *ks_nftables_new(GError **error)
                             nl_geterror(r));
                 return NULL;
         }
-        nftables->context = nft_ctx_new(NFT_CTX_DEFAULT);
-        nft_ctx_buffer_output(nftables->context);
-        nft_ctx_buffer_error(nftables->context);
-        nft_ctx_output_set_flags(nftables->context,
-                                 NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS);
+        renew_context(nftables);
         return g_steal_pointer(&nftables);
 }
 
@@ -96,7 +119,7 @@ void ks_nftables_free(KsNftables *nftables)
                 return;
         if (nftables->context)
                 nft_ctx_free(nftables->context);
-        nl_socket_free(nftables->socket);
+        ks_request_socket_clear(&nftables->requests);
         g_free(nftables->listing);
         g_free(nftables->egress_listing);
         g_free(nftables->egress_problem);
@@ -118,23 +141,6 @@ static struct nl_msg *table_request(int type, KsGuardTable table, int table_attr
         nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
         nla_put_string(message, table_attribute, KS_GUARD_TABLE);
         return message;
-}
-
-/* Sends a request, which it frees, and waits for answer and acknowledgement.
- * Returns 0 or a libnl error. */
-static int ask(KsNftables *nftables, struct nl_msg *message, nl_recvmsg_msg_cb_t take,
-               void *userdata)
-{
-        int r;
-
-        nl_socket_modify_cb(nftables->socket, NL_CB_VALID, NL_CB_CUSTOM, take, userdata);
-        r = nl_send_auto(nftables->socket, message);
-        nlmsg_free(message);
-        if (r >= 0)
-                r = nl_recvmsgs_default(nftables->socket);
-        if (r >= 0)
-                r = nl_wait_for_ack(nftables->socket);
-        return r < 0 ? r : 0;
 }
 
 static int take_nothing(struct nl_msg *message, void *userdata)
@@ -212,9 +218,11 @@ static gboolean run_for_words(KsNftables *nftables, const char *command, char **
                 return TRUE;
         }
         all = nft_ctx_get_error_buffer(nftables->context);
-        nft_ctx_get_output_buffer(nftables->context);
         if (words)
                 *words = g_strndup(all, strcspn(all, "\n"));
+        /* An answer may still be on its way, which libnftables takes for the next one's and ends
+         * the process. */
+        renew_context(nftables);
         return FALSE;
 }
 
@@ -277,12 +285,12 @@ static gboolean commit(KsNftables *nftables, char *transaction, const KsGuard *g
                         g_free(text);
                         text = replace_text(nftables, guard, tables);
                 }
-                if (get_generation(nftables->socket, &before) < 0)
+                if (get_generation(nftables, &before) < 0)
                         before = 0;
                 if (!run(nftables, text, error))
                         return FALSE;
                 take_listings(nftables, with_egress);
-                if (get_generation(nftables->socket, &after) < 0)
+                if (get_generation(nftables, &after) < 0)
                         after = 0;
                 nftables->generation = after;
                 if (nftables->listing && after == before + 1)
@@ -424,8 +432,7 @@ gboolean ks_nftables_is_intact(KsNftables *nftables)
 
         if (!nftables->listing || nftables->hooks_changed)
                 return FALSE;
-        if (get_generation(nftables->socket, &generation) == 0 &&
-            generation == nftables->generation)
+        if (get_generation(nftables, &generation) == 0 && generation == nftables->generation)
                 return TRUE;
         if (!is_as_listed(nftables, KS_GUARD_INET) ||
             (nftables->egress_listing && !is_as_listed(nftables, KS_GUARD_EGRESS)))
@@ -454,7 +461,7 @@ void ks_nftables_links_changed(KsNftables *nftables)
          * name (Linux 6.16), and counts no generation for it. */
         if (nftables->egress_listing && !is_as_listed(nftables, KS_GUARD_EGRESS))
                 nftables->hooks_changed = TRUE;
-        if (!nftables->listing || get_generation(nftables->socket, &generation) < 0 ||
+        if (!nftables->listing || get_generation(nftables, &generation) < 0 ||
             generation != nftables->generation)
                 return;
         g_free(nftables->listing);

@@ -14,6 +14,7 @@
 #include "common/error.h"
 #include "common/names.h"
 #include "kernel/message.h"
+#include "kernel/request.h"
 #include "kernel/rtnl.h"
 
 /* Messages of one system call. An acknowledgement takes about a kilobyte of the
@@ -24,8 +25,8 @@
 #define DUMP_TRIES 20
 
 struct KsRtnl {
-        struct nl_sock *socket;
-        struct nl_sock *caches; /* for libnl's caches, whose requests are not strict */
+        KsRequestSocket requests;
+        KsRequestSocket caches; /* for libnl's caches, whose requests are not strict */
         guint32 batch_sequence; /* libnl counts only what it sends and receives itself */
 };
 
@@ -36,39 +37,40 @@ static gboolean set_option(struct nl_sock *socket, int option)
         return setsockopt(nl_socket_get_fd(socket), SOL_NETLINK, option, &on, sizeof(on)) == 0;
 }
 
-static struct nl_sock *open_socket(GError **error)
+static int prepare_caches(struct nl_sock *socket)
 {
-        struct nl_sock *socket = nl_socket_alloc();
-        int r;
-
-        if (!socket)
-                g_error("out of memory");
-        r = nl_connect(socket, NETLINK_ROUTE);
-        if (r < 0) {
-                g_set_error(error, KS_ERROR, KS_ERROR_KERNEL, "Can't open a netlink socket: %s",
-                            nl_geterror(r));
-                nl_socket_free(socket);
-                return NULL;
-        }
         nl_socket_set_buffer_size(socket, RECEIVE_BUFFER, RECEIVE_BUFFER);
-        nl_socket_set_msg_buf_size(socket, 64 * 1024);
-        return socket;
+        return nl_socket_set_msg_buf_size(socket, 64 * 1024);
+}
+
+static int prepare_requests(struct nl_sock *socket)
+{
+        set_option(socket, NETLINK_EXT_ACK);
+        set_option(socket, NETLINK_CAP_ACK);
+        /* Lets the kernel filter a dump by table (since 4.20). */
+        set_option(socket, NETLINK_GET_STRICT_CHK);
+        return prepare_caches(socket);
+}
+
+static gboolean open_socket(KsRequestSocket *socket, GError **error)
+{
+        int r = ks_request_socket_open(socket);
+
+        if (r >= 0)
+                return TRUE;
+        g_set_error(error, KS_ERROR, KS_ERROR_KERNEL, "Can't open a netlink socket: %s",
+                    nl_geterror(r));
+        return FALSE;
 }
 
 KsRtnl *ks_rtnl_new(GError **error)
 {
         g_autoptr(KsRtnl) rtnl = g_new0(KsRtnl, 1);
 
-        rtnl->socket = open_socket(error);
-        if (!rtnl->socket)
+        rtnl->requests = (KsRequestSocket){ NETLINK_ROUTE, prepare_requests, NULL, 0 };
+        rtnl->caches = (KsRequestSocket){ NETLINK_ROUTE, prepare_caches, NULL, 0 };
+        if (!open_socket(&rtnl->requests, error) || !open_socket(&rtnl->caches, error))
                 return NULL;
-        rtnl->caches = open_socket(error);
-        if (!rtnl->caches)
-                return NULL;
-        set_option(rtnl->socket, NETLINK_EXT_ACK);
-        set_option(rtnl->socket, NETLINK_CAP_ACK);
-        /* Lets the kernel filter a dump by table (since 4.20). */
-        set_option(rtnl->socket, NETLINK_GET_STRICT_CHK);
         return g_steal_pointer(&rtnl);
 }
 
@@ -76,19 +78,19 @@ void ks_rtnl_free(KsRtnl *rtnl)
 {
         if (!rtnl)
                 return;
-        nl_socket_free(rtnl->socket);
-        nl_socket_free(rtnl->caches);
+        ks_request_socket_clear(&rtnl->requests);
+        ks_request_socket_clear(&rtnl->caches);
         g_free(rtnl);
 }
 
 guint32 ks_rtnl_port(const KsRtnl *rtnl)
 {
-        return nl_socket_get_local_port(rtnl->socket);
+        return rtnl->requests.port;
 }
 
-struct nl_sock *ks_rtnl_cache_socket(KsRtnl *rtnl)
+KsRequestSocket *ks_rtnl_caches(KsRtnl *rtnl)
 {
-        return rtnl->caches;
+        return &rtnl->caches;
 }
 
 /* A dump in flight: where results go, and what is wanted. */
@@ -163,18 +165,21 @@ static gboolean dump_family(KsRtnl *rtnl, int type, int family, Dump *dump, GErr
         guint before = dump->result->len;
         int r = 0;
 
-        nl_socket_modify_cb(rtnl->socket, NL_CB_VALID, NL_CB_CUSTOM, dump->take, dump);
+        if (!open_socket(&rtnl->requests, error))
+                return FALSE;
+        nl_socket_modify_cb(rtnl->requests.socket, NL_CB_VALID, NL_CB_CUSTOM, dump->take, dump);
         for (int i = 0; i < DUMP_TRIES; i++) {
                 struct nl_msg *message = dump_request(type, family, dump);
 
                 g_array_set_size(dump->result, before);
-                r = nl_send_auto(rtnl->socket, message);
+                r = nl_send_auto(rtnl->requests.socket, message);
                 nlmsg_free(message);
                 if (r >= 0)
-                        r = nl_recvmsgs_default(rtnl->socket);
+                        r = nl_recvmsgs_default(rtnl->requests.socket);
                 if (r != -NLE_DUMP_INTR)
                         break;
         }
+        ks_request_socket_settle(&rtnl->requests, r);
         /* A strict dump of a table that was never used says ENOENT. */
         if (r < 0 && r != -NLE_OBJ_NOTFOUND) {
                 g_set_error(error, KS_ERROR, KS_ERROR_KERNEL,
@@ -294,11 +299,12 @@ static gboolean receive_answers(KsRtnl *rtnl, const KsOp *ops, guint count, guin
         while (!done) {
                 struct sockaddr_nl sender;
                 unsigned char *buffer = NULL;
-                int length = nl_recv(rtnl->socket, &sender, &buffer, NULL);
+                int length = nl_recv(rtnl->requests.socket, &sender, &buffer, NULL);
                 int remaining = length;
 
                 if (length <= 0) {
                         free(buffer);
+                        ks_request_socket_clear(&rtnl->requests);
                         g_set_error(error, KS_ERROR, KS_ERROR_KERNEL,
                                     "No answer from the kernel: %s", nl_geterror(length));
                         return FALSE;
@@ -326,6 +332,8 @@ static gboolean apply_batch(KsRtnl *rtnl, const KsOp *ops, guint count, GError *
         guint32 first = rtnl->batch_sequence + 1;
         int r;
 
+        if (!open_socket(&rtnl->requests, error))
+                return FALSE;
         for (guint i = 0; i < count; i++) {
                 struct nl_msg *message = ks_message_build(&ops[i]);
                 struct nlmsghdr *header = nlmsg_hdr(message);
@@ -338,8 +346,9 @@ static gboolean apply_batch(KsRtnl *rtnl, const KsOp *ops, guint count, GError *
                 g_byte_array_append(bytes, (guint8 *)header, NLMSG_ALIGN(header->nlmsg_len));
                 nlmsg_free(message);
         }
-        r = nl_sendto(rtnl->socket, bytes->data, bytes->len);
+        r = nl_sendto(rtnl->requests.socket, bytes->data, bytes->len);
         if (r < 0) {
+                ks_request_socket_settle(&rtnl->requests, r);
                 g_set_error(error, KS_ERROR, KS_ERROR_KERNEL, "Can't send to the kernel: %s",
                             nl_geterror(r));
                 return FALSE;

@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "kernel/request.h"
 #include "policy/diff.h"
 
 /* The request socket of rtnetlink. Events have a socket of their own. */
@@ -22,8 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsRtnl, ks_rtnl_free)
 guint32 ks_rtnl_port(const KsRtnl *rtnl);
 
 /* For other files of this layer: a socket for libnl's caches. */
-struct nl_sock;
-struct nl_sock *ks_rtnl_cache_socket(KsRtnl *rtnl);
+KsRequestSocket *ks_rtnl_caches(KsRtnl *rtnl);
 
 /**
  * ks_rtnl_dump_rules() - all rules of both families that carry our protocol
