@@ -430,15 +430,35 @@ gboolean ks_store_load(KsStore *store, KsIntent *intent, GError **error)
         return FALSE;
 }
 
+/* What was refused must not come into force with the next start: the new file may have its name
+ * already when the directory can't be synced. */
+static void undo_write(KsStore *store, const char *path, const char *before, gboolean was_there)
+{
+        struct stat st;
+
+        if (stat(path, &st) == 0 && same_file(&st, &store->seen))
+                return;
+        if (before)
+                write_file(store, INTENT_FILE, before, strlen(before), NULL);
+        else if (!was_there)
+                unlink(path);
+}
+
 gboolean ks_store_save(KsStore *store, KsIntent *intent, GError **error)
 {
-        g_autofree char *text = NULL;
+        g_autofree char *path = g_build_filename(store->directory, INTENT_FILE, NULL);
+        g_autofree char *text = NULL, *before = NULL;
+        g_autoptr(GError) unread = NULL;
         gboolean fine;
         gsize length;
 
         intent->saved_realtime = read_clock(CLOCK_REALTIME);
         text = intent_to_text(intent, &length);
+        g_file_get_contents(path, &before, NULL, &unread);
         fine = write_file(store, INTENT_FILE, text, length, error);
+        if (!fine)
+                undo_write(store, path, before,
+                           !g_error_matches(unread, G_FILE_ERROR, G_FILE_ERROR_NOENT));
         /* Whatever is there now is our doing, not a rescue's. */
         remember(store);
         return fine;
