@@ -60,6 +60,8 @@ def before_it_everything_leaves():
     with sender(leaks=True):
         pass
     reaches_out()
+    # The link's own address, and its route, come only when the kernel has noticed that the link is ready.
+    eventually(lambda: out(f"ip -6 address show dev {wire.LINK} scope link -tentative"), "the link has its address")
     seen["files"], seen["network"] = files(), network()
 
 
@@ -67,7 +69,8 @@ def before_it_everything_leaves():
 def the_first_installation_changes_nothing():
     with sender(leaks=True):
         dpkg("-i", FIRST)
-    assert difference(network(), seen["network"]) == {}
+    now = network()
+    assert difference(now, seen["network"]) == {}, difference(now, seen["network"])
     assert [enabled(unit) for unit in UNITS] == ["enabled"] * 2
     reaches_out()
 
