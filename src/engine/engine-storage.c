@@ -4,6 +4,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "engine/engine-private.h"
+#include "engine/names.h"
 
 #define RETRY_FIRST_MSEC 100
 #define RETRY_MAX_MSEC 5000
@@ -79,6 +80,18 @@ void ks_engine_load(KsEngine *engine)
         note_problem(engine, local);
 }
 
+/* What else could not be read then; settings and VPNs first, for the intent is carried out by them.
+ */
+static void read_the_rest(KsEngine *engine)
+{
+        if (!engine->profiles_problem)
+                return;
+        g_clear_pointer(&engine->profiles_problem, g_free);
+        g_clear_pointer(&engine->settings_problem, g_free);
+        ks_engine_load_settings(engine);
+        ks_engine_load_pins(engine);
+}
+
 /* What could not be read may be readable now, or have been put right by hand. A file that
  * is gone says nothing. */
 static void read_again(KsEngine *engine)
@@ -96,6 +109,7 @@ static void read_again(KsEngine *engine)
                 return;
         }
         note_well(engine);
+        read_the_rest(engine);
         engine->intent = disk;
         engine->reset_due = TRUE;
         if (disk.mode != KS_MODE_STEADY && ks_intent_remaining(&disk, &now) == 0) {

@@ -81,7 +81,7 @@ def disconnect():
 def ask(*prefix, patience=20):
     """By every way, which address of ours the public server sees when a user sends, or None."""
     return json.loads(out(*prefix, "setpriv", "--reuid=tester", "--clear-groups", "python3", __file__, "ask",
-                          str(patience)))
+                          str(patience), limit=len(WAYS) * patience + guest.LIMIT))
 
 
 def wanted(addresses):
@@ -92,7 +92,8 @@ def wanted(addresses):
 def works(seen=None):
     """Assert that a user's packets are answered, and were seen to come from the VPN's addresses, or these."""
     answers = ask()
-    assert answers == wanted(seen or INSIDE), (answers, state())
+    assert answers == wanted(seen or INSIDE), f"{answers} {state()}\n" + "".join(sh(command, ok=False).stdout for command in (
+        "wg", "ip -6 rule", "ip -6 route show table all", "nft list ruleset"))
 
 
 def engage(word="protecting"):
