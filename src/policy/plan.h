@@ -21,6 +21,8 @@ enum {
         KS_OFFSET_HOST_SHARED = 45,  /* guests' networks that a VPN has a part in */
         KS_OFFSET_LAN = 50,          /* 50..79 */
         KS_OFFSET_LAN_ALL = 79,      /* the blanket rule, at a place of its own */
+        KS_OFFSET_SENT = 80,         /* what is sent, by protocol; questions about routes pass */
+        KS_OFFSET_SERVERS = 81,      /* and are answered where they are about a VPN's server */
         KS_OFFSET_ALL = 90,
         KS_OFFSET_FLOOR = 91,
         KS_OFFSET_END = 100,
