@@ -299,6 +299,66 @@ static void plan_claims(Planner *planner, int family)
         }
 }
 
+/* What is named where a rule can't be for every protocol. */
+static const uint8_t sent_protocols[] = { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP,
+                                          IPPROTO_GRE,  IPPROTO_ESP, IPPROTO_SCTP };
+
+/* Whatever is sent is in the VPN's hands, or refused, as it is by the rule for everything. What
+ * passes is a question about a route (RTM_GETROUTE), which in IPv4 is about UDP without a port
+ * and in IPv6 about no protocol. The kernel takes no range that ends in 65535. */
+static void plan_sent(Planner *planner, int family)
+{
+        for (guint i = 0; i < G_N_ELEMENTS(sent_protocols); i++) {
+                KsRule rule = rule_lookup(planner, family, KS_OFFSET_SENT,
+                                          planner->settings->table);
+
+                rule.ipproto = sent_protocols[i];
+                if (family == AF_INET6 && rule.ipproto == IPPROTO_ICMP)
+                        rule.ipproto = IPPROTO_ICMPV6;
+                if (rule.ipproto == IPPROTO_UDP) {
+                        rule.dport_first = 1;
+                        rule.dport_last = G_MAXUINT16 - 1;
+                }
+                add_rule(planner, &rule);
+        }
+}
+
+static void plan_server(Planner *planner, const KsPrefix *server, uint32_t uid)
+{
+        KsRule rule = rule_lookup(planner, server->family, KS_OFFSET_SERVERS, RT_TABLE_MAIN);
+
+        only_local(&rule);
+        rule.destination = *server;
+        rule.has_uid = 1;
+        rule.uid_first = rule.uid_last = uid;
+        add_rule(planner, &rule);
+}
+
+/* Programs of VPNs ask for the way to their server, without a mark and often as root, and set a
+ * route to it by the answer, so that their packets don't go into the tunnel that they make the
+ * default (OpenVPN's redirect-gateway, vpnc-script). Refused, they would have none. */
+static void plan_servers(Planner *planner, int family)
+{
+        gboolean any = FALSE;
+
+        for (guint i = 0; i < planner->plan->vpns->len; i++) {
+                const KsVpn *vpn = ((KsPlanVpn *)g_ptr_array_index(planner->plan->vpns, i))->vpn;
+
+                for (guint j = 0; vpn->from_settings && j < vpn->selectors->len; j++) {
+                        const KsSelector *selector = &g_array_index(vpn->selectors, KsSelector, j);
+
+                        if (selector->by_kernel || selector->remote.family != family)
+                                continue;
+                        if (!any)
+                                plan_sent(planner, family);
+                        any = TRUE;
+                        plan_server(planner, &selector->remote, 0);
+                        if (selector->has_uid)
+                                plan_server(planner, &selector->remote, selector->uid);
+                }
+        }
+}
+
 /* Holds when the table has been flushed, and in IPv6 for sockets bound to a device.
  *
  * In IPv4 it has to let one lookup pass: when a route is added, the kernel looks its
@@ -308,8 +368,6 @@ static void plan_claims(Planner *planner, int family)
  * users but root, and for root by protocol. */
 static void plan_floor(Planner *planner, int family)
 {
-        static const uint8_t protocols[] = { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP,
-                                             IPPROTO_GRE,  IPPROTO_ESP, IPPROTO_SCTP };
         KsRule rule = rule_lookup(planner, family, KS_OFFSET_FLOOR, 0);
         KsRule users, forwarded;
 
@@ -319,8 +377,8 @@ static void plan_floor(Planner *planner, int family)
                 add_rule(planner, &rule);
                 return;
         }
-        for (guint i = 0; i < G_N_ELEMENTS(protocols); i++) {
-                rule.ipproto = protocols[i];
+        for (guint i = 0; i < G_N_ELEMENTS(sent_protocols); i++) {
+                rule.ipproto = sent_protocols[i];
                 add_rule(planner, &rule);
         }
         only_local(&forwarded);
@@ -344,6 +402,7 @@ void ks_planner_add_rules(Planner *planner, int family)
         plan_claims(planner, family);
         plan_dns(planner, family);
         plan_lan(planner, family);
+        plan_servers(planner, family);
         rule = rule_lookup(planner, family, KS_OFFSET_ALL, planner->settings->table);
         add_rule(planner, &rule);
         plan_floor(planner, family);

@@ -47,6 +47,7 @@ NOTICED = {
     "host-networks": (row("T16", checks.guest_is_reached, Scene("gone", lan="none", settings="host")), Control),
     "lan": (row("T14", checks.lan_is_reached, GONE), Control),
     "lan-suppress": (way("T8", "halves-udp-4-up-lan-all"), Control),
+    "sent": (way("T7", "root-udp-4-gone-by-endpoint", layers="steering"), Leak),
     "catch-all": (way("T1", "udp-4-up"), Control),
     "floor": (way("T1", "udp-4-gone", layers="floor"), Leak),
     "blocking-default": (way("T13", "udp-53-4-gone", layers="steering"), Leak),

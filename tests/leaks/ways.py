@@ -255,6 +255,8 @@ WAYS = [
     *spread("T6", {"icmp": ICMP | {"mark": MARK}}, user="raw", inside="public"),
     *spread("T5", TAKEN, vpn=("gone",), settings=("mark", "port", "endpoint")),
     *spread("T7", TO_SERVER, VPN_SERVER, far="server", inside="tunnel", settings=("mark", "endpoint")),
+    *spread("T7", {f"root-{name}": order for name, order in TO_SERVER.items()}, VPN_SERVER, far="server", inside="tunnel",
+            settings=("endpoint",), user="root"),
     *spread("T7", TO_SERVER_INSISTENT, VPN_SERVER, far="server"),
     *spread("T7", {f"{name}-port": order | {"sport": PORT} for name, order in (TO_SERVER | TO_SERVER_INSISTENT).items()
                    if name != "icmp-device"}, VPN_SERVER, far="server", vpn=("gone",), settings=("mark", "port")),

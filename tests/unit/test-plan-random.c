@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/names.h"
+#include "policy/lookup.h"
 #include "tests/unit/host.h"
 
 #define HOSTS 300
@@ -81,10 +82,35 @@ static void test_places(void)
         with_plans(check_places);
 }
 
+/* The way to a server is told to who asks, but no packet of a program takes it: all protocols of
+ * sockets were caught before. */
+static void check_server(const Host *host, const KsPlan *plan, const KsRule *rule)
+{
+        static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, 0 };
+
+        g_assert_true(rule->has_uid && rule->uid_first == rule->uid_last);
+        g_assert_true(ks_prefix_is_set(&rule->destination));
+        for (guint p = 0; p < G_N_ELEMENTS(protocols); p++) {
+                uint8_t echo = rule->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+                KsPacket packet = { .family = rule->family,
+                                    .iif = "lo",
+                                    .uid = rule->uid_first,
+                                    .protocol = protocols[p] ? protocols[p] : echo,
+                                    .sport = 40000,
+                                    .dport = 9,
+                                    .destination = rule->destination };
+                gboolean caught = FALSE;
+
+                for (guint i = 0; i < plan->rules->len && RULE(plan, i) != rule; i++)
+                        caught |= RULE(plan, i)->table == host->settings->table &&
+                                  ks_rule_matches(RULE(plan, i), &packet);
+                g_assert_true(caught);
+        }
+}
+
 /* What leads to table main is transport of this host, DHCP, or suppresses main's defaults. */
 static void check_exemptions(const Host *host, const KsPlan *plan)
 {
-        (void)host;
         for (guint i = 0; i < plan->rules->len; i++) {
                 const KsRule *rule = RULE(plan, i);
                 gboolean dhcp = rule->family == AF_INET && rule->ipproto == IPPROTO_UDP &&
@@ -99,6 +125,10 @@ static void check_exemptions(const Host *host, const KsPlan *plan)
                         continue;
                 }
                 g_assert_cmpstr(rule->iif, ==, "lo");
+                if (rule->priority == host->settings->priority + KS_OFFSET_SERVERS) {
+                        check_server(host, plan, rule);
+                        continue;
+                }
                 g_assert_cmpuint(rule->ipproto, !=, 0);
                 g_assert_true(rule->has_uid || rule->mark_mask == 0xffffffff || dhcp);
         }

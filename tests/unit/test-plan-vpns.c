@@ -114,6 +114,37 @@ static void test_replies(void)
         }
 }
 
+/* Who asks for the way to a server is told: root, and the VPN's user. */
+static void test_servers(void)
+{
+        g_autoptr(Host) host = host_new();
+        g_autoptr(KsPlan) plan = NULL;
+        g_autoptr(GString) text = g_string_new(NULL);
+        KsVpn *vpn = host_add_vpn(host, "a", "tun0");
+
+        vpn_add_user(vpn, IPPROTO_UDP, 7)->remote = prefix("2001:db8::9");
+        vpn_add_user(vpn, IPPROTO_TCP, 7)->remote = prefix("2001:db8::9");
+        vpn = host_add_vpn(host, "b", "tun1");
+        vpn_add_mark(vpn, IPPROTO_UDP, 1);
+        plan = host_plan(host);
+        for (guint i = 0; i < plan->rules->len; i++) {
+                const KsRule *rule = &g_array_index(plan->rules, KsRule, i);
+                g_autofree char *line = ks_rule_to_string(rule);
+
+                if (rule->priority == 180 || rule->priority == 181)
+                        g_string_append_printf(text, "%s\n", line);
+        }
+        g_assert_cmpstr(text->str, ==,
+                        "180: from all ipproto 58 lookup 83 (IPv6)\n"
+                        "180: from all ipproto tcp lookup 83 (IPv6)\n"
+                        "180: from all ipproto udp dport 1-65534 lookup 83 (IPv6)\n"
+                        "180: from all ipproto 47 lookup 83 (IPv6)\n"
+                        "180: from all ipproto esp lookup 83 (IPv6)\n"
+                        "180: from all ipproto 132 lookup 83 (IPv6)\n"
+                        "181: from all to 2001:db8::9 iif lo uidrange 0-0 lookup main (IPv6)\n"
+                        "181: from all to 2001:db8::9 iif lo uidrange 7-7 lookup main (IPv6)\n");
+}
+
 /* A profile that is up: its routes, its addresses, its networks. */
 static void test_up(void)
 {
@@ -399,6 +430,7 @@ int main(int argc, char **argv)
 
         g_test_add_func("/plan-vpns/selectors", test_selectors);
         g_test_add_func("/plan-vpns/replies", test_replies);
+        g_test_add_func("/plan-vpns/servers", test_servers);
         g_test_add_func("/plan-vpns/up", test_up);
         g_test_add_func("/plan-vpns/several", test_several);
         g_test_add_func("/plan-vpns/one-place", test_one_place);
