@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/store.h"
 #include "kernel/monitor.h"
+#include "kernel/units.h"
 
 struct KsEngine {
         KsSettingsDirs dirs;
@@ -12,6 +13,7 @@ struct KsEngine {
         KsStore *store;
         KsEnforcer *enforcer;
         KsMonitor *monitor; /* NULL unless watching */
+        KsUnits *units;
         KsSettings *settings;
         KsIntent intent;
         KsPlan *idle_plan;  /* while the kernel holds none: for those who ask */
@@ -27,7 +29,7 @@ struct KsEngine {
         gboolean has_rules_ahead;
         gint64 shadows_ready; /* CLOCK_MONOTONIC µs: not looked at again before */
         guint shadow_source;
-        guint route_source, nftables_source, deadline_source, retry_source;
+        guint route_source, nftables_source, units_source, deadline_source, retry_source;
         guint pause_source;  /* while events wait; see on_event() */
         gint64 work_left;    /* µs that following events may still take */
         gint64 worked_until; /* CLOCK_MONOTONIC, µs, when work_left was true */

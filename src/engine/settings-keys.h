@@ -46,6 +46,17 @@ gboolean ks_settings_take_key(KsSettingsReader *reader, const char *key, const c
 /* Checks what only the whole can tell. Returns: the settings, the caller's. */
 KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error);
 
+/* What no two VPNs may have in common; @i is the draft, which is compared with those before it. */
+gboolean ks_settings_check_pairs(KsSettingsReader *reader, guint i, GError **error);
+
+/* Whether every Through= leads to a VPN, and in the end to the uplink. */
+gboolean ks_settings_check_through(KsSettingsReader *reader, GError **error);
+
+/* As ks_settings_fail(), pointing at the key where it stands, or at the section when it isn't
+ * there. */
+gboolean ks_settings_fail_draft(KsSettingsReader *reader, const KsVpnDraft *draft, const char *key,
+                                GError **error, const char *sentence);
+
 /* Sets "FILE:LINE: KEY: sentence"; @key may be NULL. Returns: FALSE. */
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,
                           const char *format, ...) G_GNUC_PRINTF(4, 5);

@@ -189,7 +189,7 @@ static gboolean fits_socket(const KsSelector *selector, const KsSocket *socket)
 {
         return selector->protocol == socket->protocol &&
                (!selector->has_mark || selector->mark == socket->mark) &&
-               (!selector->has_uid || selector->uid == socket->uid) &&
+               ks_selector_takes_user(selector, socket->uid) &&
                (!selector->source_first || (socket->source_port >= selector->source_first &&
                                             socket->source_port <= selector->source_last)) &&
                (!selector->remote_port || !socket->remote_port ||

@@ -34,6 +34,7 @@ enum {
 typedef struct KsPlanVpn {
         KsVpn *vpn;
         char kind[16];        /* of the link that is there; "" when none is */
+        int index;            /* of the link; 0 when none is */
         gboolean up;          /* carries traffic now */
         gboolean up4, up6;    /* of which family: it has an address of it */
         GPtrArray *addresses; /* of char* */

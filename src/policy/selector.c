@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/names.h"
 #include "policy/selector.h"
 
 gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b)
@@ -12,7 +13,26 @@ gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b)
 
 gboolean ks_selector_marks_replies(const KsSelector *selector)
 {
-        return selector->has_uid && selector->uid != 0 && !selector->has_mark;
+        return (selector->in_unit || (selector->has_uid && selector->uid != 0)) &&
+               !selector->has_mark;
+}
+
+gboolean ks_selector_users(const KsSelector *selector, uint32_t *first, uint32_t *last)
+{
+        if (selector->has_uid) {
+                *first = *last = selector->uid;
+                return TRUE;
+        }
+        *first = 0;
+        *last = KS_SYSTEM_UID_MAX;
+        return selector->in_unit && !selector->has_mark;
+}
+
+gboolean ks_selector_takes_user(const KsSelector *selector, uint32_t uid)
+{
+        uint32_t first, last;
+
+        return !ks_selector_users(selector, &first, &last) || (uid >= first && uid <= last);
 }
 
 gboolean ks_selector_covers_family(const KsSelector *selector, int family)
@@ -43,6 +63,8 @@ char *ks_selector_to_string(const KsSelector *selector)
                 g_string_append_printf(text, "mark 0x%x, ", selector->mark);
         if (selector->has_uid)
                 g_string_append_printf(text, "uid %u, ", selector->uid);
+        if (selector->in_unit)
+                g_string_append(text, "from its unit, ");
         g_string_append(text, protocol);
         if (selector->source_first && selector->source_first == selector->source_last)
                 g_string_append_printf(text, ", from port %u", selector->source_first);

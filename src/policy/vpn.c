@@ -18,6 +18,7 @@ KsVpn *ks_vpn_new(const char *name, const char *interface)
         vpn->interface = g_strdup(interface);
         vpn->selectors = g_array_new(FALSE, TRUE, sizeof(KsSelector));
         vpn->prefixes = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
+        vpn->servers = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
         return vpn;
 }
 
@@ -30,6 +31,10 @@ KsVpn *ks_vpn_copy(const KsVpn *vpn)
         copy->kind = g_strdup(vpn->kind);
         copy->selectors = g_array_copy(vpn->selectors);
         copy->prefixes = g_array_copy(vpn->prefixes);
+        copy->servers = g_array_copy(vpn->servers);
+        copy->unit = g_strdup(vpn->unit);
+        copy->group = g_strdup(vpn->group);
+        copy->through = g_strdup(vpn->through);
         return copy;
 }
 
@@ -42,6 +47,10 @@ void ks_vpn_free(KsVpn *vpn)
         g_free(vpn->kind);
         g_array_unref(vpn->selectors);
         g_array_unref(vpn->prefixes);
+        g_array_unref(vpn->servers);
+        g_free(vpn->unit);
+        g_free(vpn->group);
+        g_free(vpn->through);
         g_free(vpn);
 }
 

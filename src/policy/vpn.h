@@ -14,6 +14,12 @@ typedef struct KsVpn {
         char *interface;
         char *kind; /* the link kind it must have; NULL: any but Ethernet-like */
         gboolean from_settings;
+        char *unit;  /* systemd's name of what its own packets come from; NULL: not asked */
+        char *group; /* the unit's control group while it runs, below the root of all; filled in
+                      * where it counts */
+        guint64 group_id;  /* which it is: one that comes back is another */
+        char *through;     /* name of the VPN that its own packets go through; NULL: the uplink */
+        GArray *servers;   /* of KsPrefix: with through, where its own packets go */
         GArray *selectors; /* of KsSelector */
         GArray *prefixes;  /* of KsPrefix: networks that belong to it */
         KsPrefix gateway4, gateway6;

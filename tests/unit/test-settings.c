@@ -379,8 +379,8 @@ static void test_shared_interfaces(void)
 }
 
 #define VPN_KEYS                                                                                   \
-        "Interface, Kind, Mark, User, Protocol, SourcePort, Endpoint, Gateway, Prefixes, Metric, " \
-        "Default"
+        "Interface, Kind, Mark, User, Protocol, SourcePort, Unit, Endpoint, Through, Gateway, "    \
+        "Prefixes, Metric, Default"
 
 static void test_shape(void)
 {

@@ -29,7 +29,7 @@ Mark={MARK:#x}
 Protocol=udp
 Endpoint={SERVER}:{SERVER_PORT}
 """
-MARKER = 0x88B5
+MARKER = 0x888E                 # IEEE 802.1X, which this system may always send, and here does not
 UPKEEP = (133, 135, 136, 143)   # kinds of ICMPv6 that keep a link going
 KINDS = ("leaked", "transport", "marker", "upkeep", "attempts", "first_leak", "last_leak", "last_transport")
 
