@@ -2,6 +2,7 @@
 /* The guard as text: nftables tables, chains from the settings, sets from the links. */
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "common/names.h"
 #include "policy/ruleset-private.h"
@@ -327,12 +328,45 @@ char *ks_guard_replace_text(const KsGuard *guard, guint tables, guint64 packets,
         return g_string_free(text, FALSE);
 }
 
-static void append_set_update(GString *text, const KsGuardSet *set, const char *table)
+/* Appends a command about those elements of a set that another one lacks. */
+static void append_missing(GString *text, const char *command, const char *table, const char *set,
+                           const char *elements, const char *others)
 {
-        g_string_append_printf(text, "flush set %s %s\n", table, set->name);
-        if (set->elements->len > 0)
-                g_string_append_printf(text, "add element %s %s { %s }\n", table, set->name,
-                                       set->elements->str);
+        g_auto(GStrv) all = g_strsplit(elements, ", ", -1), known = g_strsplit(others, ", ", -1);
+        g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+        gsize begun = text->len;
+
+        for (guint i = 0; known[i]; i++)
+                g_hash_table_add(seen, known[i]);
+        for (guint i = 0; all[i]; i++) {
+                if (!g_hash_table_add(seen, all[i]))
+                        continue;
+                if (text->len == begun)
+                        g_string_append_printf(text, "%s element %s %s { %s", command, table, set,
+                                               all[i]);
+                else
+                        g_string_append_printf(text, ", %s", all[i]);
+        }
+        if (text->len > begun)
+                g_string_append(text, " }\n");
+}
+
+/* Of many VPNs one that comes or goes changes its own elements only. Networks are written anew:
+ * elements that were merged can't be taken out one by one. */
+static void append_set_update(GString *text, const KsGuardSet *present, const KsGuardSet *wanted,
+                              const char *table)
+{
+        if (!strstr(wanted->declaration, "interval")) {
+                append_missing(text, "delete", table, wanted->name, present->elements->str,
+                               wanted->elements->str);
+                append_missing(text, "add", table, wanted->name, wanted->elements->str,
+                               present->elements->str);
+                return;
+        }
+        g_string_append_printf(text, "flush set %s %s\n", table, wanted->name);
+        if (wanted->elements->len > 0)
+                g_string_append_printf(text, "add element %s %s { %s }\n", table, wanted->name,
+                                       wanted->elements->str);
 }
 
 char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted, guint tables)
@@ -350,9 +384,9 @@ char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted, guint 
                 if (g_string_equal(present->sets[i].elements, set->elements))
                         continue;
                 if (tables & KS_GUARD_INET)
-                        append_set_update(text, set, INET);
+                        append_set_update(text, &present->sets[i], set, INET);
                 if ((set->tables & tables & KS_GUARD_EGRESS) && ks_guard_has_egress(wanted))
-                        append_set_update(text, set, EGRESS);
+                        append_set_update(text, &present->sets[i], set, EGRESS);
         }
         return g_string_free(text, FALSE);
 }
