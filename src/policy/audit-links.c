@@ -232,7 +232,9 @@ void ks_audit_judge_vpns(const KsAuditFacts *facts, GPtrArray *findings)
                 const KsVpn *vpn = entry->vpn;
                 const KsLink *link = ks_links_find(facts->links, vpn->interface);
 
-                if (!entry->up || !link || !vpn->from_settings || is_recognised(facts, vpn, link))
+                /* Inside another VPN nothing has to be recognised. */
+                if (!entry->up || !link || !vpn->from_settings || vpn->through ||
+                    is_recognised(facts, vpn, link))
                         continue;
                 ks_audit_add(
                         findings, KS_SEVERITY_NOTE, vpn->name,

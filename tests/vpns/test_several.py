@@ -114,6 +114,9 @@ def test_one_has_networks_of_its_own_beside_another(ground, vpns):
     second.up()
     root.wait_state("protecting")
     assert seen(ground) == as_client(Second)
+    # Without the one the other takes that too; the uplink never does.
+    first.delete()
+    assert seen(ground, FAR) == as_client(Second)
     assert ground.uplink.leaks(before) == {}
 
 
@@ -128,6 +131,7 @@ def test_one_inside_another(ground, vpns):
     root.wait_state("protecting")
     proc.until(lambda: len([vpn for vpn in root.state()[1]["Vpns"] if vpn["Up"]]) == 2, "both to be up")
     assert seen(ground, FAR) == as_client(Inner)
+    assert root.call("Audit") == [True, []]
     # The inner one's server itself is reached through the outer one, whoever wants it.
     assert seen(ground) == as_client(WireGuard)
     flood = Flood(ground.host, *FLOODS)
@@ -188,3 +192,15 @@ def test_up_and_down_in_any_order(ground, vpns, seed):
             unseen(ground, VPN_SERVER)
     flood.stop()
     assert ground.uplink.leaks(before) == {}
+
+
+def test_a_link_of_another_kind_is_no_vpn(ground):
+    """The settings name an interface that is there, and is a network card."""
+    root = ground.serve("[VPN card]\nInterface=eth0\nMark=1\n")
+    root.call("Engage")
+    state, details = root.state()
+    assert state == "blocking"
+    assert [note for note in details["Degraded"] if "eth0" in note and "card" in note and "Kind=" in note], details
+    unseen(ground)
+    root.call("Release")
+    assert seen(ground) == ["192.168.77.2", "2001:db8:77::2"]

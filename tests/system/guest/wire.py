@@ -22,7 +22,7 @@ from guest import out
 
 LINK = "uplink0"
 PUBLIC = {socket.AF_INET: "203.0.113.9", socket.AF_INET6: "2001:db8:cb::9"}
-SERVER, SERVER_PORT, MARK = "198.51.100.10", 1194, 0x10
+SERVER, SERVER6, SERVER_PORT, MARK = "198.51.100.10", "2001:db8:51::10", 1194, 0x10
 SETTINGS = f"""[VPN office]
 Interface=tun7
 Mark={MARK:#x}
@@ -68,6 +68,9 @@ def kind_of(frame):
     if protocol == 0x0800 and frame[23] == 17 and frame[30:34] == socket.inet_aton(SERVER) \
             and frame[36:38] == struct.pack("!H", SERVER_PORT):
         return "transport"
+    if protocol == 0x86DD and frame[20] == 17 and frame[38:54] == socket.inet_pton(socket.AF_INET6, SERVER6) \
+            and frame[56:58] == struct.pack("!H", SERVER_PORT):
+        return "transport"
     return "leaked"
 
 
@@ -90,7 +93,7 @@ def up(path):
     """Make the wire. Its far end is ready and counts before this end is up."""
     out(f"""ip netns add far; ip -n far link set lo up
         ip -n far addr add {PUBLIC[socket.AF_INET]}/32 dev lo; ip -n far addr add {SERVER}/32 dev lo
-        ip -n far addr add {PUBLIC[socket.AF_INET6]}/128 dev lo nodad
+        ip -n far addr add {PUBLIC[socket.AF_INET6]}/128 dev lo nodad; ip -n far addr add {SERVER6}/128 dev lo nodad
         sysctl -qw net.ipv6.conf.default.accept_dad=0
         ip link add {LINK} type veth peer name far0 netns far
         ip -n far addr add 192.168.7.1/24 dev far0; ip -n far addr add 2001:db8:7::1/64 dev far0 nodad

@@ -16,69 +16,74 @@ import wire
 from guest import call, check, eventually, out, sh, state
 from host import counts, sender
 
-SERVER = (wire.SERVER, wire.SERVER_PORT)
+SERVERS = {socket.AF_INET: wire.SERVER, socket.AF_INET6: wire.SERVER6}
+PORT = wire.SERVER_PORT
 SETTINGS = """[VPN office]
 Interface=tun7
 Unit={unit}
 Protocol=udp
-Endpoint={server}:{port}
+Endpoint={server4}:{port}
+Endpoint=[{server6}]:{port}
 """
 # A service, an instance of a template, which systemd puts into a slice below system.slice, and a slice.
 UNIT, INSTANCE, SLICE, OTHER = "office.service", "dial@berlin.service", "vpn-office.slice", "other.service"
-SERVICE = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=exec\nKillSignal=SIGKILL\nExecStart=/usr/bin/python3 /share/units.py dial /run/{name}\n"
+SERVICE = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=exec\nKillSignal=SIGKILL\nExecStartPre=/bin/rm -f /run/{name}\n" \
+          "ExecStart=/usr/bin/python3 /share/units.py dial /run/{name}\n"
 NOTE = "The unit {} does not run, or there is none of that name; the VPN office can't reach its server until it does."
 ECHO = """
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("198.51.100.10", 1194))
+import select, socket
+sockets = [socket.socket(family, socket.SOCK_DGRAM) for family in (socket.AF_INET, socket.AF_INET6)]
+for s, address in zip(sockets, ("198.51.100.10", "2001:db8:51::10")):
+    s.bind((address, 1194))
 print("ready", flush=True)
 while True:
-    s.sendto(*s.recvfrom(100))
+    for s in select.select(sockets, [], [])[0]:
+        s.sendto(*s.recvfrom(100))
 """
 
 
 # The program
 
 def dial(path):
-    """Send to the server for ever; the file has how often it was tried, and how often an answer came."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(0.05)
-    tried = answered = 0
+    """Send to the server for ever; the file has how often it was tried, and how often an answer came by IPv4 and 6."""
+    sockets = {family: socket.socket(family, socket.SOCK_DGRAM) for family in SERVERS}
+    tried, answered = 0, {family: 0 for family in SERVERS}
     while True:
         tried += 1
-        try:
-            sock.sendto(b"hello", SERVER)
-            sock.recv(100)
-            answered += 1
-        except OSError:
-            pass
+        for family, sock in sockets.items():
+            try:
+                sock.settimeout(0.05)
+                sock.sendto(b"hello", (SERVERS[family], PORT))
+                sock.recv(100)
+                answered[family] += 1
+            except OSError:
+                pass
         with open(f"{path}.new", "w", encoding="ascii") as file:
-            file.write(f"{tried} {answered}")
+            file.write(" ".join(map(str, (tried, *answered.values()))))
         os.rename(f"{path}.new", path)
         time.sleep(0.001)
 
 
 def told(name):
-    """How often a program has tried, and was answered."""
+    """How often a program has tried, and was answered by IPv4, and by IPv6."""
     try:
         with open(f"/run/{name}", encoding="ascii") as file:
-            tried, answered = file.read().split()
-            return int(tried), int(answered)
+            return [int(number) for number in file.read().split()]
     except FileNotFoundError:
-        return 0, 0
+        return [0, 0, 0]
 
 
 def reaches(name):
-    """Assert that the program is answered from now on."""
-    begun = told(name)[1]
-    eventually(lambda: told(name)[1] > begun + 3 or told(name)[1] < begun, f"{name} is answered")
+    """Assert that the program is answered from now on, in both families."""
+    begun = told(name)[1:]
+    eventually(lambda: all(new > old + 3 for new, old in zip(told(name)[1:], begun)), f"{name} is answered")
 
 
 def fails(name):
     """Assert that the program has tried again and again from now on, without an answer."""
     begun = told(name)
     eventually(lambda: told(name)[0] > begun[0] + 10, f"{name} tries")
-    assert told(name)[1] == begun[1], (begun, told(name))
+    assert told(name)[1:] == begun[1:], (begun, told(name))
 
 
 def outside(user="root"):
@@ -102,7 +107,7 @@ def outside(user="root"):
 def settings(unit, more=""):
     os.makedirs(os.path.dirname(host.SETTINGS), exist_ok=True)
     with open(host.SETTINGS, "w", encoding="ascii") as file:
-        file.write(more + SETTINGS.format(unit=unit, server=SERVER[0], port=SERVER[1]))
+        file.write(more + SETTINGS.format(unit=unit, server4=wire.SERVER, server6=wire.SERVER6, port=PORT))
     call("Reload")
 
 
