@@ -76,6 +76,17 @@ gboolean ks_settings_take_host_interfaces(KsSettingsReader *reader, const char *
 gboolean ks_settings_take_lan_prefixes(KsSettingsReader *reader, const char *key, const char *value,
                                        GError **error);
 
+/* What no two VPNs may have in common; @i is the draft, which is compared with those before it. */
+gboolean ks_settings_check_pairs(KsSettingsReader *reader, guint i, GError **error);
+
+/* Whether every Through= leads to a VPN, and in the end to the uplink. */
+gboolean ks_settings_check_through(KsSettingsReader *reader, GError **error);
+
+/* As ks_settings_fail(), pointing at the key where it stands, or at the section when it isn't
+ * there. */
+gboolean ks_settings_fail_draft(KsSettingsReader *reader, const KsVpnDraft *draft, const char *key,
+                                GError **error, const char *sentence);
+
 /* Sets "FILE:LINE: KEY: sentence"; @key may be NULL. Returns: FALSE. */
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,
                           const char *format, ...) G_GNUC_PRINTF(4, 5);

@@ -47,10 +47,11 @@ static void assert_bad(const char *name, GPtrArray *list, KsError code, const ch
 /* The same section in a file and from a caller comes to the same VPN. */
 static void test_same_as_a_file(void)
 {
-        static const char file[] = "[VPN a b]\nInterface=tun0\nKind=tun\nMark=0x10\nUser=7\n"
-                                   "Protocol=udp\nSourcePort=5-6\nEndpoint=192.0.2.1:1\n"
-                                   "Endpoint=[2001:db8::1]:2\nGateway=10.8.0.1\n"
-                                   "Prefixes=10.8.0.0/16\nMetric=5\nDefault=no\n";
+        static const char file[] =
+                "[VPN a b]\nInterface=tun0\nKind=tun\nMark=0x10\nUser=7\n"
+                "Protocol=udp\nSourcePort=5-6\nUnit=o.service\nEndpoint=192.0.2.1:1\n"
+                "Endpoint=[2001:db8::1]:2\nGateway=10.8.0.1\n"
+                "Prefixes=10.8.0.0/16\nMetric=5\nDefault=no\n";
         g_autoptr(GPtrArray) profiles = ks_profiles_new();
         g_autoptr(GPtrArray) again = NULL;
         g_autoptr(GError) error = NULL;
@@ -61,9 +62,9 @@ static void test_same_as_a_file(void)
         g_ptr_array_add(
                 profiles,
                 good("a b", options("Default=no", "Metric=5", "Prefixes= 10.8.0.0/16 ",
-                                    "Endpoint=192.0.2.1:1", "Gateway=10.8.0.1", "SourcePort=5-6",
-                                    "Endpoint=[2001:db8::1]:2", "Protocol=udp", "User=7",
-                                    "Mark=0x10", "Kind=tun", "Interface=tun0", NULL)));
+                                    "Endpoint=192.0.2.1:1", "Unit=o.service", "Gateway=10.8.0.1",
+                                    "SourcePort=5-6", "Endpoint=[2001:db8::1]:2", "Protocol=udp",
+                                    "User=7", "Mark=0x10", "Kind=tun", "Interface=tun0", NULL)));
         settings = ks_settings_parse_with("", "kept", profiles, &error);
         g_assert_no_error(error);
         other = settings_text(settings);
@@ -99,9 +100,8 @@ static void test_bad_options(void)
                    "out");
         assert_bad("a", options("Interface=tun0", "Lan=all", NULL), KS_ERROR_INVALID_ARGUMENT,
                    "options: Lan: there is no such key in a [VPN] section; there are Interface, "
-                   "Kind, Mark, User, Protocol, SourcePort, Endpoint, EndpointRange, Gateway, "
-                   "Prefixes, Metric, "
-                   "Default");
+                   "Kind, Mark, User, Protocol, SourcePort, Unit, Endpoint, EndpointRange, "
+                   "Through, Gateway, Prefixes, Metric, Default");
         assert_bad("a", options("Interface=tun0", "SourcePort=5", NULL), KS_ERROR_INVALID_ARGUMENT,
                    "options: [VPN a] an address, a port or a protocol alone is too weak: any "
                    "program could use it to get out; add Mark= or User=");
