@@ -252,7 +252,7 @@ KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error)
                 /* The draft's name and interface are still compared with later ones. */
                 draft->vpn = ks_vpn_copy(g_ptr_array_index(reader->settings->vpns, i));
         }
-        if (!ks_settings_check_through(reader, error))
+        if (!reader->is_alone && !ks_settings_check_through(reader, error))
                 return NULL;
         return g_steal_pointer(&reader->settings);
 }

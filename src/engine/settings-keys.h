@@ -24,6 +24,7 @@ typedef struct KsSettingsReader {
         guint line;        /* 0: the whole of it */
         const char *place; /* instead of file and line, "FILE:LINE"; NULL: those */
         gboolean is_whole; /* the text is what was kept of all files */
+        gboolean is_alone; /* it is one VPN, judged without those that it may go through */
         gboolean in_section;
         gboolean has_host_interfaces; /* HostInterfaces= was given: its default is gone */
         KsVpnDraft *draft;            /* of the present [VPN] section; NULL in [Killswitch] */

@@ -156,6 +156,21 @@ static const KsVpnDraft *find_draft(const KsSettingsReader *reader, const char *
         return NULL;
 }
 
+/* The files have to be right by themselves: what was added may be removed, and isn't there yet
+ * when they are read at the start. */
+static gboolean check_in_file(KsSettingsReader *reader, const KsVpnDraft *draft, GError **error)
+{
+        const KsVpnDraft *outer = find_draft(reader, draft->vpn->through);
+        g_autofree char *sentence = NULL;
+
+        if (draft->vpn->from_profile || !outer || !outer->vpn->from_profile)
+                return TRUE;
+        sentence = g_strdup_printf("names a VPN that was added with 'ksctl vpn add', and a section "
+                                   "goes through another section only; write one, [VPN %s]",
+                                   outer->vpn->name);
+        return ks_settings_fail_draft(reader, draft, "Through", error, sentence);
+}
+
 gboolean ks_settings_check_through(KsSettingsReader *reader, GError **error)
 {
         for (guint i = 0; i < reader->drafts->len; i++) {
@@ -171,6 +186,8 @@ gboolean ks_settings_check_through(KsSettingsReader *reader, GError **error)
                                                               "has to go by the uplink");
                         outer = find_draft(reader, outer->vpn->through);
                 }
+                if (draft->vpn->through && !check_in_file(reader, draft, error))
+                        return FALSE;
                 if (outer)
                         continue;
                 sentence = g_strdup_printf("there is no section [VPN %s]", draft->vpn->through);

@@ -144,6 +144,35 @@ static void test_beside_files(void)
                 "f:1 has already; give each VPN an interface of its own");
 }
 
+/* What an added VPN goes through is in a file or was added as well; a file goes without. */
+static void test_through(void)
+{
+        g_autoptr(GPtrArray) profiles = ks_profiles_new(), alone = ks_profiles_new();
+        g_autoptr(GError) error = NULL;
+        g_autoptr(KsSettings) settings = NULL;
+        const KsVpn *inner;
+
+        g_ptr_array_add(profiles, good("b", options("Interface=tun1", "Through=a",
+                                                    "Endpoint=192.0.2.1", NULL)));
+        settings = ks_settings_parse_with("[VPN a]\nInterface=tun0\nMark=1\n", "f", profiles,
+                                          &error);
+        g_assert_no_error(error);
+        inner = settings->vpns->pdata[1];
+        g_assert_cmpstr(inner->name, ==, "b");
+        g_assert_true(ks_settings_outer(settings, inner) == settings->vpns->pdata[0]);
+        g_assert_cmpuint(inner->inner_servers->len, ==, 1);
+        g_assert_null(ks_settings_parse_with("", "f", profiles, &error));
+        g_assert_cmpstr(error->message, ==,
+                        "added VPN 'b': Through: [VPN b] there is no section [VPN a]");
+        g_clear_error(&error);
+        g_ptr_array_add(alone, good("a", options("Interface=tun0", "Mark=1", NULL)));
+        g_assert_null(ks_settings_parse_with(
+                "[VPN b]\nInterface=tun1\nThrough=a\nEndpoint=192.0.2.1\n", "f", alone, &error));
+        g_assert_cmpstr(error->message, ==,
+                        "f:3: Through: [VPN b] names a VPN that was added with 'ksctl vpn add', "
+                        "and a section goes through another section only; write one, [VPN a]");
+}
+
 static void test_text_of_others(void)
 {
         static const char *const texts[] = { "Mark=1\n", "[VPN a]\nMark\n", "[VPN a]\n[VPN a]\n",
@@ -230,6 +259,7 @@ int main(int argc, char **argv)
         g_test_add_func("/profile/bad-options", test_bad_options);
         g_test_add_func("/profile/limits", test_limits);
         g_test_add_func("/profile/beside-files", test_beside_files);
+        g_test_add_func("/profile/through", test_through);
         g_test_add_func("/profile/text-of-others", test_text_of_others);
         g_test_add("/profile/damage", Place, NULL, place_set_up, test_damage, place_tear_down);
         g_test_add("/profile/no-room", Place, NULL, place_set_up, test_no_room, place_tear_down);
