@@ -164,9 +164,10 @@ static ExitStatus help(Ksctl *ctl, char **arguments)
              "ksctl vpn add NAME KEY=VALUE...       Add one by the keys of a [VPN] section\n"
              "ksctl vpn remove NAME                 Remove one that was added\n"
              "\n"
-             "Keys: Interface, Kind, Mark, User, Protocol, SourcePort, Endpoint, Gateway,\n"
-             "Prefixes, Metric, Default. Endpoint may be repeated. A VPN that is added is\n"
-             "kept until it is removed, and takes effect at once.");
+             "Keys: Interface, Kind, Mark, User, Protocol, SourcePort, Unit, Endpoint,\n"
+             "EndpointRange, Through, Gateway, Prefixes, Metric, Default. Endpoint may be\n"
+             "repeated. A VPN that is added is kept until it is removed, and takes effect\n"
+             "at once.");
         return STATUS_DONE;
 }
 

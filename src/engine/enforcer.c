@@ -199,6 +199,18 @@ static gboolean open_nftables(KsEnforcer *enforcer, GError **error)
         return enforcer->nftables != NULL;
 }
 
+/* Whether a unit has come or gone. The guard is read with the name of a control group, or with
+ * its number when there is none any more: what differs then is nobody's doing. */
+static gboolean groups_changed(const KsPlan *last, const KsPlan *plan)
+{
+        gboolean changed = last->vpns->len != plan->vpns->len;
+
+        for (guint i = 0; !changed && i < plan->vpns->len; i++)
+                changed = ((KsPlanVpn *)g_ptr_array_index(last->vpns, i))->vpn->group_id !=
+                          ((KsPlanVpn *)g_ptr_array_index(plan->vpns, i))->vpn->group_id;
+        return changed;
+}
+
 static gboolean raise_guard(KsEnforcer *enforcer, const KsPlan *plan, gboolean links_changed,
                             KsRepair *repair, GError **error)
 {
@@ -211,7 +223,7 @@ static gboolean raise_guard(KsEnforcer *enforcer, const KsPlan *plan, gboolean l
         if (ks_nftables_is_intact(enforcer->nftables))
                 return ks_nftables_update(enforcer->nftables, enforcer->plan->guard, plan->guard,
                                           error);
-        if (repair)
+        if (repair && !groups_changed(enforcer->plan, plan))
                 repair->guard = ks_nftables_describe_damage(enforcer->nftables);
         return ks_nftables_replace(enforcer->nftables, plan->guard, error);
 }

@@ -6,6 +6,7 @@
 #include "engine/profile.h"
 #include "engine/store.h"
 #include "kernel/monitor.h"
+#include "kernel/units.h"
 #include "policy/pins.h"
 
 struct KsEngine {
@@ -14,6 +15,7 @@ struct KsEngine {
         KsStore *store;
         KsEnforcer *enforcer;
         KsMonitor *monitor; /* NULL unless watching */
+        KsUnits *units;
         KsSettings *settings;
         char *settings_text; /* of the files that they are from */
         GPtrArray *profiles; /* of KsProfile*: VPNs that were added; never NULL */
@@ -40,7 +42,8 @@ struct KsEngine {
         gboolean has_rules_ahead;
         gint64 shadows_ready; /* CLOCK_MONOTONIC µs: not looked at again before */
         guint shadow_source;
-        guint route_source, nftables_source, deadline_source, retry_source, storage_source;
+        guint route_source, nftables_source, units_source;
+        guint deadline_source, retry_source, storage_source;
         guint pause_source;  /* while events wait; see on_event() */
         gint64 work_left;    /* µs that following events may still take */
         gint64 worked_until; /* CLOCK_MONOTONIC, µs, when work_left was true */

@@ -133,12 +133,28 @@ static gboolean is_automatic(const KsEngine *engine, const char *name)
         return FALSE;
 }
 
+/* Whether no other one goes through it. */
+static gboolean check_outer(const KsEngine *engine, const char *name, GError **error)
+{
+        for (guint i = 0; i < engine->settings->vpns->len; i++) {
+                const KsVpn *inner = g_ptr_array_index(engine->settings->vpns, i);
+
+                if (g_strcmp0(inner->through, name) != 0)
+                        continue;
+                g_set_error(error, KS_ERROR, KS_ERROR_CONFLICT,
+                            "The VPN '%s' goes through '%s'; first say: ksctl vpn remove '%s'",
+                            inner->name, name, inner->name);
+                return FALSE;
+        }
+        return TRUE;
+}
+
 static gboolean check_remove(const KsEngine *engine, const char *name, GError **error)
 {
         const KsVpn *vpn = find_vpn(engine, name, NULL);
 
         if (ks_profiles_find(engine->profiles, name, NULL))
-                return TRUE;
+                return !vpn || !vpn->from_profile || check_outer(engine, name, error);
         if (vpn)
                 g_set_error(
                         error, KS_ERROR, KS_ERROR_CONFLICT,

@@ -29,6 +29,7 @@ KsEngine *ks_engine_new(const char *state_directory, const KsSettingsDirs *dirs,
         engine->settings_text = g_strdup("");
         engine->profiles = ks_profiles_new();
         engine->pins = ks_pins_new();
+        engine->units = ks_units_new(KS_GROUPS_ROOT);
         engine->shadows = g_ptr_array_new_with_free_func(g_free);
         engine->enforcer = ks_enforcer_new(error);
         if (!engine->enforcer)
@@ -43,6 +44,7 @@ void ks_engine_free(KsEngine *engine)
         ks_engine_unwatch(engine);
         ks_store_free(engine->store);
         ks_enforcer_free(engine->enforcer);
+        ks_units_free(engine->units);
         ks_settings_free(engine->settings);
         g_free(engine->settings_text);
         if (engine->profiles)
@@ -78,6 +80,7 @@ KsPlan *ks_engine_plan(KsEngine *engine, GError **error)
         g_array_append_vals(kept, engine->intent.networks, engine->intent.n_networks);
         /* Here, so that no settings come into force without. */
         ks_pins_apply(engine->pins, engine->settings->vpns);
+        ks_units_look(engine->units, engine->settings->vpns);
         return ks_enforcer_plan(engine->enforcer, engine->settings, ks_engine_lan(engine), kept,
                                 error);
 }
@@ -120,9 +123,11 @@ static gboolean raise_plan(KsEngine *engine, guint changes, GError **error)
 
                 if (raise_once(engine, links_changed || i > 0, &local))
                         return TRUE;
-                /* Another plan does not bring nftables back. */
+                /* Another plan does not bring nftables back, unless it was a unit that had just
+                 * ended. */
                 if (i == PLAN_TRIES - 1 ||
-                    g_error_matches(local, KS_ERROR, KS_ERROR_GUARD_UNAVAILABLE)) {
+                    (g_error_matches(local, KS_ERROR, KS_ERROR_GUARD_UNAVAILABLE) &&
+                     !ks_units_drain(engine->units))) {
                         g_propagate_error(error, g_steal_pointer(&local));
                         return FALSE;
                 }

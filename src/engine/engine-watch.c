@@ -35,7 +35,8 @@ static gboolean is_of_interest(KsEngine *engine, guint changes)
         if (!ks_enforcer_needs_defaults(engine->enforcer))
                 changes &= ~(guint)KS_CHANGE_DEFAULTS;
         if (!ks_intent_is_up(&engine->intent))
-                return (changes & (KS_CHANGE_LINKS | KS_CHANGE_LOST | KS_CHANGE_DEFAULTS)) != 0;
+                return (changes & (KS_CHANGE_LINKS | KS_CHANGE_LOST | KS_CHANGE_DEFAULTS |
+                                   KS_CHANGE_UNITS)) != 0;
         changes &= ~(guint)KS_CHANGE_OTHERS;
         if (ks_engine_lan(engine) != KS_LAN_MODE_ALL)
                 changes &= ~(guint)KS_CHANGE_MAIN;
@@ -49,6 +50,9 @@ static gboolean is_of_interest(KsEngine *engine, guint changes)
 static guint handle_events(KsEngine *engine)
 {
         guint changes = ks_monitor_drain(engine->monitor);
+
+        if (ks_units_drain(engine->units))
+                changes |= KS_CHANGE_UNITS;
 
         ks_engine_follow_disk(engine);
         if (is_of_interest(engine, changes)) {
@@ -121,12 +125,16 @@ static void watch_events(KsEngine *engine)
                                              G_IO_IN | G_IO_ERR, on_event, engine);
         if (fd >= 0)
                 engine->nftables_source = g_unix_fd_add(fd, G_IO_IN | G_IO_ERR, on_event, engine);
+        fd = ks_units_fd(engine->units);
+        if (fd >= 0)
+                engine->units_source = g_unix_fd_add(fd, G_IO_IN, on_event, engine);
 }
 
 static void ignore_events(KsEngine *engine)
 {
         remove_source(&engine->route_source);
         remove_source(&engine->nftables_source);
+        remove_source(&engine->units_source);
 }
 
 void ks_engine_settle(KsEngine *engine)

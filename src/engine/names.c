@@ -24,6 +24,7 @@ void ks_round_free(KsRound *round)
                 return;
         g_ptr_array_unref(round->answers);
         g_ptr_array_unref(round->vpns);
+        g_array_unref(round->inner);
         g_free(round);
 }
 
@@ -103,6 +104,7 @@ KsRound *ks_engine_begin_round(KsEngine *engine, const KsRequest *request)
         round = g_new0(KsRound, 1);
         round->answers = g_ptr_array_new_with_free_func((GDestroyNotify)answer_free);
         round->vpns = g_ptr_array_new_with_free_func((GDestroyNotify)ks_vpn_free);
+        round->inner = g_array_new(FALSE, FALSE, sizeof(KsPrefix));
         round->all_known = TRUE;
         /* With LanDns=yes the resolver may be the LAN's all the same. */
         round->by_tunnel = carries_all(engine) && !engine->settings->lan_dns;
@@ -110,14 +112,17 @@ KsRound *ks_engine_begin_round(KsEngine *engine, const KsRequest *request)
         for (guint i = 0; i < settings->vpns->len; i++) {
                 const KsVpn *vpn = g_ptr_array_index(settings->vpns, i);
 
+                g_array_append_vals(round->inner, vpn->inner_servers->data,
+                                    vpn->inner_servers->len);
                 if (vpn->names)
                         ask_for(engine, round, vpn);
         }
         return round;
 }
 
-/* Networks inside VPNs: of the sections, their links, and what was remembered. Not what WireGuard
- * links without a section allow: that may be all of the Internet but for some holes. */
+/* Networks inside VPNs: of the sections, their links, servers that are reached through another,
+ * and what was remembered. Not what WireGuard links without a section allow: that may be all of the
+ * Internet but for some holes. */
 static GArray *tunnels(KsEngine *engine, KsRound *round)
 {
         const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
@@ -132,9 +137,12 @@ static GArray *tunnels(KsEngine *engine, KsRound *round)
         for (guint i = 0; plan && i < plan->vpns->len; i++) {
                 const KsVpn *vpn = ((KsPlanVpn *)g_ptr_array_index(plan->vpns, i))->vpn;
 
-                if (vpn->from_settings)
-                        g_array_append_vals(networks, vpn->prefixes->data, vpn->prefixes->len);
+                if (!vpn->from_settings)
+                        continue;
+                g_array_append_vals(networks, vpn->prefixes->data, vpn->prefixes->len);
+                g_array_append_vals(networks, vpn->inner_servers->data, vpn->inner_servers->len);
         }
+        g_array_append_vals(networks, round->inner->data, round->inner->len);
         g_array_append_vals(networks, engine->intent.networks, engine->intent.n_networks);
         return networks;
 }

@@ -151,6 +151,7 @@ KsProfile *ks_profile_new(const char *name, GPtrArray *options, GError **error)
 
         if (!check_limits(given, error))
                 return NULL;
+        reader->is_alone = TRUE;
         if (take_section(reader, "options", name, given, &local))
                 settings = ks_settings_finish(reader, &local);
         if (!settings) {

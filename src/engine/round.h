@@ -15,6 +15,7 @@ typedef struct KsAnswer {
 typedef struct KsRound {
         GPtrArray *answers; /* of KsAnswer*, one a name */
         GPtrArray *vpns;    /* of KsVpn*: whose they are */
+        GArray *inner; /* of KsPrefix: servers that others of these settings reach through a VPN */
         gboolean all_known; /* every name has addresses already, so this may fail */
         gboolean by_tunnel; /* it was begun while everything went through a VPN */
         guint epoch;        /* of the engine, when it was begun */

@@ -10,6 +10,7 @@
 #include "common/names.h"
 #include "engine/settings-keys.h"
 #include "policy/plan.h"
+#include "policy/unit.h"
 
 /* Limits on what files may make the service allocate. */
 #define VPNS_MAX 256
@@ -388,6 +389,35 @@ static gboolean take_source_port(KsSettingsReader *reader, const char *key, cons
         return TRUE;
 }
 
+static gboolean take_unit(KsSettingsReader *reader, const char *key, const char *value,
+                          GError **error)
+{
+        if (!ks_unit_name_is_valid(value))
+                return ks_settings_fail(reader, key, error,
+                                        "'%.60s' is not the name of a unit that can run: "
+                                        "NAME.service, NAME@INSTANCE.service or NAME.slice",
+                                        value);
+        if (ks_unit_holds_everything(value))
+                return ks_settings_fail(reader, key, error,
+                                        "in %.60s are everybody's programs; name the VPN's own",
+                                        value);
+        g_free(reader->draft->vpn->unit);
+        reader->draft->vpn->unit = g_strdup(value);
+        reader->draft->selector.in_unit = 1;
+        return TRUE;
+}
+
+static gboolean take_through(KsSettingsReader *reader, const char *key, const char *value,
+                             GError **error)
+{
+        if (!name_is_valid(value))
+                return ks_settings_fail(reader, key, error, "'%.60s' can't be the name of a VPN",
+                                        value);
+        g_free(reader->draft->vpn->through);
+        reader->draft->vpn->through = g_strdup(value);
+        return TRUE;
+}
+
 static gboolean take_gateway(KsSettingsReader *reader, const char *key, const char *value,
                              GError **error)
 {
@@ -477,8 +507,10 @@ static const Key keys[] = {
         { "User", TRUE, FALSE, take_user },
         { "Protocol", TRUE, FALSE, take_protocol },
         { "SourcePort", TRUE, FALSE, take_source_port },
+        { "Unit", TRUE, FALSE, take_unit },
         { "Endpoint", TRUE, TRUE, ks_settings_take_endpoint },
         { "EndpointRange", TRUE, TRUE, ks_settings_take_endpoint_range },
+        { "Through", TRUE, FALSE, take_through },
         { "Gateway", TRUE, TRUE, take_gateway },
         { "Prefixes", TRUE, TRUE, take_prefixes },
         { "Metric", TRUE, FALSE, take_metric },

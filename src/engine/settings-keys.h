@@ -24,6 +24,7 @@ typedef struct KsSettingsReader {
         guint line;        /* 0: the whole of it */
         const char *place; /* instead of file and line, "FILE:LINE"; NULL: those */
         gboolean is_whole; /* the text is what was kept of all files */
+        gboolean is_alone; /* it is one VPN, judged without those that it may go through */
         gboolean in_section;
         gboolean has_host_interfaces; /* HostInterfaces= was given: its default is gone */
         KsVpnDraft *draft;            /* of the present [VPN] section; NULL in [Killswitch] */
@@ -75,6 +76,17 @@ gboolean ks_settings_take_host_interfaces(KsSettingsReader *reader, const char *
                                           const char *value, GError **error);
 gboolean ks_settings_take_lan_prefixes(KsSettingsReader *reader, const char *key, const char *value,
                                        GError **error);
+
+/* What no two VPNs may have in common; @i is the draft, which is compared with those before it. */
+gboolean ks_settings_check_pairs(KsSettingsReader *reader, guint i, GError **error);
+
+/* Whether every Through= leads to a VPN, and in the end to the uplink. */
+gboolean ks_settings_check_through(KsSettingsReader *reader, GError **error);
+
+/* As ks_settings_fail(), pointing at the key where it stands, or at the section when it isn't
+ * there. */
+gboolean ks_settings_fail_draft(KsSettingsReader *reader, const KsVpnDraft *draft, const char *key,
+                                GError **error, const char *sentence);
 
 /* Sets "FILE:LINE: KEY: sentence"; @key may be NULL. Returns: FALSE. */
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,

@@ -13,6 +13,7 @@ typedef enum KsChange {
         KS_CHANGE_LOST = 1 << 5,     /* events were lost (ENOBUFS): everything may differ */
         KS_CHANGE_DEFAULTS = 1 << 6, /* default routes of table main, besides KS_CHANGE_MAIN */
         KS_CHANGE_OTHERS = 1 << 7,   /* routes in any other table */
+        KS_CHANGE_UNITS = 1 << 8,    /* control groups of VPNs; told by units.h */
 } KsChange;
 
 /* The event sockets of rtnetlink and nftables. */

@@ -189,7 +189,7 @@ static gboolean fits_socket(const KsSelector *selector, const KsSocket *socket)
 {
         return selector->protocol == socket->protocol &&
                (!selector->has_mark || selector->mark == socket->mark) &&
-               (!selector->has_uid || selector->uid == socket->uid) &&
+               ks_selector_takes_user(selector, socket->uid) &&
                (!selector->source_first || (socket->source_port >= selector->source_first &&
                                             socket->source_port <= selector->source_last)) &&
                (!selector->remote_port || !socket->remote_port ||
@@ -232,7 +232,9 @@ void ks_audit_judge_vpns(const KsAuditFacts *facts, GPtrArray *findings)
                 const KsVpn *vpn = entry->vpn;
                 const KsLink *link = ks_links_find(facts->links, vpn->interface);
 
-                if (!entry->up || !link || !vpn->from_settings || is_recognised(facts, vpn, link))
+                /* Inside another VPN nothing has to be recognised. */
+                if (!entry->up || !link || !vpn->from_settings || vpn->through ||
+                    is_recognised(facts, vpn, link))
                         continue;
                 ks_audit_add(
                         findings, KS_SEVERITY_NOTE, vpn->name,

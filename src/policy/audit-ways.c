@@ -108,7 +108,7 @@ static gboolean selector_takes(const KsSelector *selector, const KsPacket *packe
 {
         return selector->protocol == packet->protocol &&
                (!selector->has_mark || selector->mark == packet->mark) &&
-               (!selector->has_uid || selector->uid == packet->uid) &&
+               ks_selector_takes_user(selector, packet->uid) &&
                (!selector->source_first || (packet->sport >= selector->source_first &&
                                             packet->sport <= selector->source_last)) &&
                (!selector->remote_port || selector->remote_port == packet->dport) &&

@@ -19,6 +19,19 @@ typedef struct Planner {
         KsPlan *plan;
 } Planner;
 
+/* Adds a route of our table, unless there is one in its place. @gateway: may be NULL */
+void ks_planner_add_route(Planner *planner, const KsPrefix *destination, int oif,
+                          const KsPrefix *gateway, guint32 metric);
+
+/* Routes to the servers of VPNs that go through another one, and nowhere else. */
+void ks_planner_add_through(Planner *planner);
+
+/* The block that everything ends in: what routes of our table are then. */
+uint8_t ks_planner_block_type(const Planner *planner);
+
+/* Whether a LAN could have the network for its own. */
+gboolean ks_planner_lan_could_claim(const Planner *planner, const KsPrefix *prefix);
+
 /* Fills the plan's claims from the VPNs and from what is kept. */
 void ks_planner_collect_claims(Planner *planner);
 

@@ -68,10 +68,9 @@ static KsRule selector_rule(const Planner *planner, const KsSelector *selector, 
                 rule.mark = selector->mark;
                 rule.mark_mask = 0xffffffff;
         }
-        if (selector->has_uid) {
-                rule.has_uid = 1;
-                rule.uid_first = rule.uid_last = selector->uid;
-        }
+        rule.has_uid = ks_selector_users(selector, &rule.uid_first, &rule.uid_last) != FALSE;
+        if (!rule.has_uid)
+                rule.uid_first = rule.uid_last = 0;
         rule.sport_first = selector->source_first;
         rule.sport_last = selector->source_last;
         rule.dport_first = rule.dport_last = selector->remote_port;
@@ -243,7 +242,7 @@ static void plan_lan(Planner *planner, int family)
         }
 }
 
-static gboolean lan_could_claim(const Planner *planner, const KsPrefix *prefix)
+gboolean ks_planner_lan_could_claim(const Planner *planner, const KsPrefix *prefix)
 {
         GArray *more = planner->settings->lan_prefixes;
         guint count;
@@ -266,7 +265,7 @@ void ks_planner_collect_claims(Planner *planner)
         for (guint i = 0; planner->kept && i < planner->kept->len; i++) {
                 const KsPrefix *prefix = &g_array_index(planner->kept, KsPrefix, i);
 
-                if (lan_could_claim(planner, prefix))
+                if (ks_planner_lan_could_claim(planner, prefix))
                         ks_prefix_array_add(planner->plan->claims, prefix);
         }
         for (guint i = 0; i < planner->plan->vpns->len; i++) {
@@ -277,7 +276,7 @@ void ks_planner_collect_claims(Planner *planner)
                 for (guint j = 0; j < entry->vpn->prefixes->len; j++) {
                         const KsPrefix *prefix = &g_array_index(entry->vpn->prefixes, KsPrefix, j);
 
-                        if (lan_could_claim(planner, prefix))
+                        if (ks_planner_lan_could_claim(planner, prefix))
                                 ks_prefix_array_add(planner->plan->claims, prefix);
                 }
         }

@@ -53,7 +53,7 @@ void ks_plan_free(KsPlan *plan)
         g_free(plan);
 }
 
-static uint8_t block_route_type(KsBlockWith block_with)
+uint8_t ks_planner_block_type(const Planner *planner)
 {
         static const uint8_t types[] = {
                 [KS_BLOCK_UNREACHABLE] = RTN_UNREACHABLE,
@@ -61,11 +61,11 @@ static uint8_t block_route_type(KsBlockWith block_with)
                 [KS_BLOCK_PROHIBIT] = RTN_PROHIBIT,
         };
 
-        return types[block_with];
+        return types[planner->settings->block_with];
 }
 
-static void add_route(Planner *planner, const KsPrefix *destination, int oif,
-                      const KsPrefix *gateway, guint32 metric)
+void ks_planner_add_route(Planner *planner, const KsPrefix *destination, int oif,
+                          const KsPrefix *gateway, guint32 metric)
 {
         KsRoute route = {
                 .table = planner->settings->table,
@@ -93,7 +93,7 @@ static void plan_blocking_defaults(Planner *planner)
                         .table = planner->settings->table,
                         .metric = KS_METRIC_BLOCK,
                         .family = (uint8_t)families[i],
-                        .type = block_route_type(planner->settings->block_with),
+                        .type = ks_planner_block_type(planner),
                         .origin = KS_PROTOCOL,
                         .destination = { .family = (uint8_t)families[i] },
                 };
@@ -113,22 +113,23 @@ static void plan_vpn_routes(Planner *planner, const KsPlanVpn *entry, const KsLi
                 const KsAddress *address = &g_array_index(link->addresses, KsAddress, i);
 
                 if (address->network.length > 0 && !ks_prefix_is_link_local(&address->local))
-                        add_route(planner, &address->network, link->index, NULL, metric);
+                        ks_planner_add_route(planner, &address->network, link->index, NULL, metric);
         }
         for (guint i = 0; i < vpn->prefixes->len; i++) {
                 const KsPrefix *prefix = &g_array_index(vpn->prefixes, KsPrefix, i);
 
                 if (prefix->family == AF_INET ? entry->up4 : entry->up6)
-                        add_route(planner, prefix, link->index,
-                                  prefix->family == AF_INET ? &vpn->gateway4 : &vpn->gateway6,
-                                  metric);
+                        ks_planner_add_route(planner, prefix, link->index,
+                                             prefix->family == AF_INET ? &vpn->gateway4
+                                                                       : &vpn->gateway6,
+                                             metric);
         }
         if (vpn->default4 && entry->up4)
-                add_route(planner, &(KsPrefix){ .family = AF_INET }, link->index, &vpn->gateway4,
-                          metric);
+                ks_planner_add_route(planner, &(KsPrefix){ .family = AF_INET }, link->index,
+                                     &vpn->gateway4, metric);
         if (vpn->default6 && entry->up6)
-                add_route(planner, &(KsPrefix){ .family = AF_INET6 }, link->index, &vpn->gateway6,
-                          metric);
+                ks_planner_add_route(planner, &(KsPrefix){ .family = AF_INET6 }, link->index,
+                                     &vpn->gateway6, metric);
 }
 
 /* Routes and guard elements of one VPN that is up. */
@@ -240,6 +241,10 @@ static char *selectors_to_string(const KsVpn *vpn)
 {
         GString *text = g_string_new(NULL);
 
+        if (vpn->through)
+                g_string_append_printf(text, "through %s", vpn->through);
+        else if (vpn->unit)
+                g_string_append_printf(text, "%s: ", vpn->unit);
         for (guint i = 0; i < vpn->selectors->len; i++) {
                 g_autofree char *one = ks_selector_to_string(
                         &g_array_index(vpn->selectors, KsSelector, i));
@@ -247,6 +252,14 @@ static char *selectors_to_string(const KsVpn *vpn)
                 g_string_append_printf(text, "%s%s", i ? "; " : "", one);
         }
         return g_string_free(text, FALSE);
+}
+
+static void add_unit_problem(Planner *planner, const KsVpn *vpn)
+{
+        g_ptr_array_add(planner->plan->problems,
+                        g_strdup_printf("The unit %s does not run, or there is none of that name; "
+                                        "the VPN %s can't reach its server until it does.",
+                                        vpn->unit, vpn->name));
 }
 
 static void add_vpn(Planner *planner, KsVpn *vpn, const KsLink *link, gboolean selectors_in_chain)
@@ -259,6 +272,8 @@ static void add_vpn(Planner *planner, KsVpn *vpn, const KsLink *link, gboolean s
         entry->transport = selectors_to_string(vpn);
         g_ptr_array_add(planner->plan->vpns, entry);
         plan_guard_transport(planner, vpn, selectors_in_chain);
+        if (vpn->unit && !vpn->group && !vpn->through)
+                add_unit_problem(planner, vpn);
         if (!link)
                 return;
         if (!ks_vpn_link_matches(vpn, link)) {
@@ -272,10 +287,11 @@ static void add_vpn(Planner *planner, KsVpn *vpn, const KsLink *link, gboolean s
                 return;
         }
         g_strlcpy(entry->kind, link->kind, sizeof(entry->kind));
+        entry->index = link->index;
         if (ks_link_is_up(link))
                 plan_vpn_up(planner, entry, link,
                             vpn->metric ? vpn->metric : KS_METRIC_FIRST + order);
-        if (!selectors_in_chain && vpn->selectors->len == 0 && link->wireguard &&
+        if (!selectors_in_chain && vpn->selectors->len == 0 && !vpn->through && link->wireguard &&
             ks_link_is_up(link))
                 g_ptr_array_add(planner->plan->problems,
                                 g_strdup_printf("WireGuard link %s has neither a mark nor an "
@@ -305,7 +321,7 @@ static void plan_vpns(Planner *planner)
                 /* Named servers that nobody knows yet match nothing, not anything. */
                 gboolean in_chain = vpn->selectors->len > 0 || vpn->names;
 
-                if (!in_chain && link && link->wireguard)
+                if (!in_chain && !vpn->through && link && link->wireguard)
                         ks_vpn_take_wireguard_selectors(vpn, link);
                 add_vpn(planner, vpn, link, in_chain);
         }
@@ -397,6 +413,7 @@ KsPlan *ks_plan_new(const KsSettings *settings, KsLan lan, GPtrArray *links, GAr
         planner.host_links = ks_host_links_find(settings, links, plan->problems);
         plan_blocking_defaults(&planner);
         plan_vpns(&planner);
+        ks_planner_add_through(&planner);
         ks_planner_collect_claims(&planner);
         for (guint i = 0; i < G_N_ELEMENTS(families); i++)
                 ks_planner_add_rules(&planner, families[i]);

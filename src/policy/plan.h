@@ -14,8 +14,8 @@ enum {
         KS_OFFSET_TRANSPORT_LAST = 29,
         KS_OFFSET_DHCP = 30,
         KS_OFFSET_TRANSPORT_FLOOR = 31, /* transport that main can't route goes nowhere */
-        KS_OFFSET_REPLIES = 32,      /* answers to transport that is known by its user or ports */
-        KS_OFFSET_HOST = 35,         /* networks of this host's guests; DNS in them is no LAN's */
+        KS_OFFSET_REPLIES = 32, /* answers to transport that is known by its user, unit or ports */
+        KS_OFFSET_HOST = 35,    /* networks of this host's guests; DNS in them is no LAN's */
         KS_OFFSET_VPN_PREFIXES = 40, /* one a prefix that LAN could claim */
         KS_OFFSET_DNS = 41,          /* 41..44 */
         KS_OFFSET_HOST_SHARED = 45,  /* guests' networks that a VPN has a part in */
@@ -37,6 +37,7 @@ enum {
 typedef struct KsPlanVpn {
         KsVpn *vpn;
         char kind[16];        /* of the link that is there; "" when none is */
+        int index;            /* of the link; 0 when none is */
         gboolean up;          /* carries traffic now */
         gboolean up4, up6;    /* of which family: it has an address of it */
         GPtrArray *addresses; /* of char* */

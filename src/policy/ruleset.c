@@ -2,6 +2,7 @@
 /* The guard as text: nftables tables, chains from the settings, sets from the links. */
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "common/names.h"
 #include "policy/ruleset-private.h"
@@ -25,6 +26,10 @@ static const KsGuardSet set_templates[_KS_SET_MAX] = {
         [KS_SET_WG_PORT6] = { "wg_port6", "type inet_service . ipv6_addr . inet_service;", BOTH },
         [KS_SET_MARK] = { "transport_mark", "type mark;", KS_GUARD_INET },
         [KS_SET_HOST] = { "host_link", "type iface_index;", KS_GUARD_INET },
+        [KS_SET_INNER4] = { "inner4", "type ipv4_addr;", KS_GUARD_INET },
+        [KS_SET_INNER6] = { "inner6", "type ipv6_addr;", KS_GUARD_INET },
+        [KS_SET_INNER_WAY4] = { "inner_way4", "type ipv4_addr . iface_index;", KS_GUARD_INET },
+        [KS_SET_INNER_WAY6] = { "inner_way6", "type ipv6_addr . iface_index;", KS_GUARD_INET },
         [KS_SET_LAN4] = { "lan4", "type ipv4_addr; flags interval; auto-merge;", BOTH },
         [KS_SET_LAN6] = { "lan6", "type ipv6_addr; flags interval; auto-merge;", BOTH },
 };
@@ -34,12 +39,15 @@ static gboolean has_ports(const KsSelector *selector)
         return selector->source_first || selector->remote_port;
 }
 
-/* What every packet of a transport shows, fragments too. */
-static void append_selector_start(GString *text, const KsSelector *selector)
+/* What every packet of a transport shows, fragments too. On an uplink a control group can't be
+ * asked for any more (EOPNOTSUPP); what the other table let pass for it has the mark there. */
+static void append_selector_start(GString *text, const KsSelector *selector, KsGuardTable table)
 {
         g_string_append_printf(text, "meta l4proto %u", selector->protocol);
         if (selector->has_mark)
                 g_string_append_printf(text, " meta mark 0x%08x", selector->mark);
+        else if (selector->in_unit && table == KS_GUARD_EGRESS)
+                g_string_append_printf(text, " meta mark 0x%08x", KS_REPLY_MARK);
         if (selector->has_uid && !selector->by_kernel)
                 g_string_append_printf(text, " meta skuid %u", selector->uid);
         if (ks_prefix_is_set(&selector->remote)) {
@@ -50,12 +58,30 @@ static void append_selector_start(GString *text, const KsSelector *selector)
         }
 }
 
-/* A profile's selector as a guard rule. Values are numbers and parsed addresses
- * only, so nothing from a file reaches nft as text. */
-static void append_selector(GString *text, const KsSelector *selector, KsGuardTable table)
+/* A unit's control group, as the kernel has it now. The comment makes one that has come back
+ * another text, so that the rule is written again: the kernel compares identities, not names. */
+static void append_group(GString *text, const KsVpn *vpn)
 {
+        guint level = 1;
+
+        for (const char *c = vpn->group; *c; c++)
+                level += *c == '/';
+        g_string_append_printf(text, "socket cgroupv2 level %u \"%s\" ", level, vpn->group);
+}
+
+/* A profile's selector as a guard rule. Values are numbers, parsed addresses and names of
+ * control groups that were checked, so nothing from a file reaches nft as text. */
+static void append_selector(GString *text, const KsVpn *vpn, const KsSelector *selector,
+                            KsGuardTable table)
+{
+        gboolean by_group = selector->in_unit && table == KS_GUARD_INET;
+
+        if (by_group && !vpn->group)
+                return; /* nothing runs in it */
         g_string_append(text, "\t\t");
-        append_selector_start(text, selector);
+        if (by_group)
+                append_group(text, vpn);
+        append_selector_start(text, selector, table);
         if (selector->source_first && selector->source_first == selector->source_last)
                 g_string_append_printf(text, " th sport %u", selector->source_first);
         else if (selector->source_first)
@@ -65,7 +91,12 @@ static void append_selector(GString *text, const KsSelector *selector, KsGuardTa
                 g_string_append_printf(text, " th dport %u", selector->remote_port);
         if (table == KS_GUARD_INET && ks_selector_marks_replies(selector))
                 g_string_append_printf(text, " ct mark set 0x%08x", KS_REPLY_MARK);
-        g_string_append(text, " accept\n");
+        if (by_group && !selector->has_mark)
+                g_string_append_printf(text, " meta mark set 0x%08x", KS_REPLY_MARK);
+        g_string_append(text, " accept");
+        if (by_group)
+                g_string_append_printf(text, " comment \"%" G_GUINT64_FORMAT "\"", vpn->group_id);
+        g_string_append_c(text, '\n');
 }
 
 /* A packet that the other table let pass whole may come to an uplink in pieces, and only the
@@ -83,7 +114,7 @@ static void append_fragments(GString *text, const KsSelector *selector)
                     !ks_selector_covers_family(selector, fragments[i].family))
                         continue;
                 g_string_append_printf(text, "\t\t%s ", fragments[i].is_later);
-                append_selector_start(text, selector);
+                append_selector_start(text, selector, KS_GUARD_EGRESS);
                 g_string_append(text, " accept\n");
         }
 }
@@ -106,7 +137,7 @@ void ks_guard_append_transport(GString *text, const KsSettings *settings, KsGuar
                 for (guint j = 0; j < vpn->selectors->len; j++) {
                         const KsSelector *selector = &g_array_index(vpn->selectors, KsSelector, j);
 
-                        append_selector(text, selector, table);
+                        append_selector(text, vpn, selector, table);
                         if (table == KS_GUARD_EGRESS)
                                 append_fragments(text, selector);
                 }
@@ -149,25 +180,36 @@ void ks_guard_append_direct_rules(GString *text, const KsSettings *settings, KsL
         g_string_append(text, "\t\tgoto refuse\n");
 }
 
+/* What goes to the server of a VPN inside another one takes that one's link. */
+static const char *inner_rules(const KsSettings *settings)
+{
+        for (guint i = 0; i < settings->vpns->len; i++)
+                if (((KsVpn *)g_ptr_array_index(settings->vpns, i))->through)
+                        return "\t\tip daddr @inner4 ip daddr . oif != @inner_way4 goto refuse\n"
+                               "\t\tip6 daddr @inner6 ip6 daddr . oif != @inner_way6 goto refuse\n";
+        return "";
+}
+
 static void append_output_chain(GString *text, const KsSettings *settings, KsLan lan)
 {
         g_string_append(text, "\tchain output {\n"
                               "\t\ttype filter hook output priority 0; policy drop;\n"
-                              "\t\toif 1 accept\n"
-                              /* A VPN, and only with the VPN's own address as the source. */
-                              "\t\toif . meta oiftype . ip saddr @vpn4 accept\n"
-                              "\t\toif . meta oiftype . ip6 saddr @vpn6 accept\n"
-                              "\t\tjump transport\n"
-                              "\t\toif @host_link accept\n"
-                              "\t\toif . meta oiftype @vpn_link goto refuse\n"
-                              /* What comes by the VPN from a LAN address is not answered by the
-                               * LAN: that would show the VPN's address there. */
-                              "\t\tip saddr @vpn_address4 goto refuse\n"
-                              "\t\tip6 saddr @vpn_address6 goto refuse\n"
-                              /* A neighbour that is told to pass a packet on is a way out. */
-                              "\t\tip option lsrr exists goto refuse\n"
-                              "\t\tip option ssrr exists goto refuse\n"
-                              "\t\texthdr rt exists goto refuse\n");
+                              "\t\toif 1 accept\n");
+        g_string_append(text, inner_rules(settings));
+        g_string_append(text, /* A VPN, and only with the VPN's own address as the source. */
+                        "\t\toif . meta oiftype . ip saddr @vpn4 accept\n"
+                        "\t\toif . meta oiftype . ip6 saddr @vpn6 accept\n"
+                        "\t\tjump transport\n"
+                        "\t\toif @host_link accept\n"
+                        "\t\toif . meta oiftype @vpn_link goto refuse\n"
+                        /* What comes by the VPN from a LAN address is not answered by the
+                         * LAN: that would show the VPN's address there. */
+                        "\t\tip saddr @vpn_address4 goto refuse\n"
+                        "\t\tip6 saddr @vpn_address6 goto refuse\n"
+                        /* A neighbour that is told to pass a packet on is a way out. */
+                        "\t\tip option lsrr exists goto refuse\n"
+                        "\t\tip option ssrr exists goto refuse\n"
+                        "\t\texthdr rt exists goto refuse\n");
         ks_guard_append_direct_rules(text, settings, lan);
         g_string_append(text, "\t}\n");
 }
@@ -192,9 +234,10 @@ KsGuard *ks_guard_new(const KsSettings *settings, KsLan lan)
                                        "\t\treject with icmpx admin-prohibited\n"
                                        "\t}\n");
         append_output_chain(guard->chains, settings, lan);
+        g_string_append(guard->chains, "\tchain forward {\n"
+                                       "\t\ttype filter hook forward priority 0; policy drop;\n");
+        g_string_append(guard->chains, inner_rules(settings));
         g_string_append(guard->chains,
-                        "\tchain forward {\n"
-                        "\t\ttype filter hook forward priority 0; policy drop;\n"
                         "\t\toif . meta oiftype @vpn_link accept\n"
                         "\t\tiif . meta iiftype @vpn_link oif @host_link accept\n"
                         "\t\tiif @host_link oif @host_link accept\n"
@@ -291,12 +334,45 @@ char *ks_guard_replace_text(const KsGuard *guard, guint tables, guint64 packets,
         return g_string_free(text, FALSE);
 }
 
-static void append_set_update(GString *text, const KsGuardSet *set, const char *table)
+/* Appends a command about those elements of a set that another one lacks. */
+static void append_missing(GString *text, const char *command, const char *table, const char *set,
+                           const char *elements, const char *others)
 {
-        g_string_append_printf(text, "flush set %s %s\n", table, set->name);
-        if (set->elements->len > 0)
-                g_string_append_printf(text, "add element %s %s { %s }\n", table, set->name,
-                                       set->elements->str);
+        g_auto(GStrv) all = g_strsplit(elements, ", ", -1), known = g_strsplit(others, ", ", -1);
+        g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+        gsize begun = text->len;
+
+        for (guint i = 0; known[i]; i++)
+                g_hash_table_add(seen, known[i]);
+        for (guint i = 0; all[i]; i++) {
+                if (!g_hash_table_add(seen, all[i]))
+                        continue;
+                if (text->len == begun)
+                        g_string_append_printf(text, "%s element %s %s { %s", command, table, set,
+                                               all[i]);
+                else
+                        g_string_append_printf(text, ", %s", all[i]);
+        }
+        if (text->len > begun)
+                g_string_append(text, " }\n");
+}
+
+/* Of many VPNs one that comes or goes changes its own elements only. Networks are written anew:
+ * elements that were merged can't be taken out one by one. */
+static void append_set_update(GString *text, const KsGuardSet *present, const KsGuardSet *wanted,
+                              const char *table)
+{
+        if (!strstr(wanted->declaration, "interval")) {
+                append_missing(text, "delete", table, wanted->name, present->elements->str,
+                               wanted->elements->str);
+                append_missing(text, "add", table, wanted->name, wanted->elements->str,
+                               present->elements->str);
+                return;
+        }
+        g_string_append_printf(text, "flush set %s %s\n", table, wanted->name);
+        if (wanted->elements->len > 0)
+                g_string_append_printf(text, "add element %s %s { %s }\n", table, wanted->name,
+                                       wanted->elements->str);
 }
 
 char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted, guint tables)
@@ -314,9 +390,9 @@ char *ks_guard_update_text(const KsGuard *present, const KsGuard *wanted, guint 
                 if (g_string_equal(present->sets[i].elements, set->elements))
                         continue;
                 if (tables & KS_GUARD_INET)
-                        append_set_update(text, set, INET);
+                        append_set_update(text, &present->sets[i], set, INET);
                 if ((set->tables & tables & KS_GUARD_EGRESS) && ks_guard_has_egress(wanted))
-                        append_set_update(text, set, EGRESS);
+                        append_set_update(text, &present->sets[i], set, EGRESS);
         }
         return g_string_free(text, FALSE);
 }

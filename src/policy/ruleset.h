@@ -31,8 +31,12 @@ enum {
         KS_SET_WG_MARK,  /* kernel WireGuard's transport by mark */
         KS_SET_WG_PORT4, /* and by port and endpoint */
         KS_SET_WG_PORT6,
-        KS_SET_MARK, /* marks of all transports, for replies under strict rp_filter */
-        KS_SET_HOST, /* links that lead to this host's guests only */
+        KS_SET_MARK,   /* marks of all transports, for replies under strict rp_filter */
+        KS_SET_HOST,   /* links that lead to this host's guests only */
+        KS_SET_INNER4, /* servers of VPNs that go through another one */
+        KS_SET_INNER6,
+        KS_SET_INNER_WAY4, /* with the link of that one, while it is up */
+        KS_SET_INNER_WAY6,
         KS_SET_LAN4,
         KS_SET_LAN6,
         _KS_SET_MAX,

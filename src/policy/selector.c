@@ -13,8 +13,11 @@ gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b)
 
 uint32_t ks_selector_reply_mark(const KsSelector *selector)
 {
-        if (!selector->source_first && !selector->remote_port &&
-            (!selector->has_uid || selector->uid == 0))
+        gboolean by_root = !selector->has_uid || selector->uid == 0;
+        /* The guard gives it the mark anyway; see append_selector() in ruleset.c. */
+        gboolean is_given = selector->in_unit && !selector->has_mark;
+
+        if (!selector->source_first && !selector->remote_port && by_root && !is_given)
                 return 0;
         return selector->has_mark ? selector->mark : KS_REPLY_MARK;
 }
@@ -22,6 +25,24 @@ uint32_t ks_selector_reply_mark(const KsSelector *selector)
 gboolean ks_selector_marks_replies(const KsSelector *selector)
 {
         return !selector->has_mark && ks_selector_reply_mark(selector) != 0;
+}
+
+gboolean ks_selector_users(const KsSelector *selector, uint32_t *first, uint32_t *last)
+{
+        if (selector->has_uid) {
+                *first = *last = selector->uid;
+                return TRUE;
+        }
+        *first = 0;
+        *last = KS_SYSTEM_UID_MAX;
+        return selector->in_unit && !selector->has_mark;
+}
+
+gboolean ks_selector_takes_user(const KsSelector *selector, uint32_t uid)
+{
+        uint32_t first, last;
+
+        return !ks_selector_users(selector, &first, &last) || (uid >= first && uid <= last);
 }
 
 gboolean ks_selector_covers_family(const KsSelector *selector, int family)
@@ -52,6 +73,8 @@ char *ks_selector_to_string(const KsSelector *selector)
                 g_string_append_printf(text, "mark 0x%x, ", selector->mark);
         if (selector->has_uid)
                 g_string_append_printf(text, "uid %u, ", selector->uid);
+        if (selector->in_unit)
+                g_string_append(text, "from its unit, ");
         g_string_append(text, protocol);
         if (selector->source_first && selector->source_first == selector->source_last)
                 g_string_append_printf(text, ", from port %u", selector->source_first);

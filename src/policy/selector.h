@@ -23,7 +23,9 @@ typedef struct KsSelector {
         uint16_t remote_port; /* host byte order; 0: any */
         uint16_t pad;
         KsPrefix remote; /* AF_UNSPEC: any */
-        uint8_t pad2[2];
+        uint8_t in_unit; /* sent from the control group of the VPN's unit: the guard asks for that
+                          */
+        uint8_t pad2[1];
 } KsSelector;
 
 gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b);
@@ -33,8 +35,17 @@ gboolean ks_selector_equal(const KsSelector *a, const KsSelector *b);
  * firewalls do the same, without ports. */
 uint32_t ks_selector_reply_mark(const KsSelector *selector);
 
-/* Whether that mark is KS_REPLY_MARK, which the guard has to give to the connection. */
+/* Whether that mark is KS_REPLY_MARK, which the guard has to give to the connection, and to a
+ * unit's packets themselves. */
 gboolean ks_selector_marks_replies(const KsSelector *selector);
+
+/* The users whose packets it takes. Steering can't see control groups: without User= a unit's
+ * selector is about the system's own users there, root among them. Returns whether there is a
+ * limit. */
+gboolean ks_selector_users(const KsSelector *selector, uint32_t *first, uint32_t *last);
+
+/* Whether it takes packets of this user, as far as can be told from outside a control group. */
+gboolean ks_selector_takes_user(const KsSelector *selector, uint32_t uid);
 
 /* Whether it can match packets of this family. */
 gboolean ks_selector_covers_family(const KsSelector *selector, int family);

@@ -32,6 +32,17 @@ void ks_settings_free(KsSettings *settings)
         g_free(settings);
 }
 
+const KsVpn *ks_settings_outer(const KsSettings *settings, const KsVpn *vpn)
+{
+        for (guint i = 0; vpn->through && i < settings->vpns->len; i++) {
+                const KsVpn *outer = g_ptr_array_index(settings->vpns, i);
+
+                if (g_str_equal(outer->name, vpn->through))
+                        return outer;
+        }
+        return NULL;
+}
+
 static const char *const lan_names[] = {
         [KS_LAN_MODE_PRIVATE] = KS_LAN_PRIVATE,
         [KS_LAN_MODE_NONE] = KS_LAN_NONE,

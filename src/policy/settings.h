@@ -40,6 +40,9 @@ KsSettings *ks_settings_new(void);
 void ks_settings_free(KsSettings *settings);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsSettings, ks_settings_free)
 
+/* The VPN that another one goes through; NULL: it goes by the uplink. */
+const KsVpn *ks_settings_outer(const KsSettings *settings, const KsVpn *vpn);
+
 /* "private", "none", "all" and back; FALSE for anything else. */
 const char *ks_lan_to_string(KsLan lan);
 gboolean ks_lan_from_string(const char *text, KsLan *lan);

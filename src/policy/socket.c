@@ -39,7 +39,7 @@ static gboolean selects(const KsSelector *selector, const KsSocket *socket)
 {
         return selector->protocol == socket->protocol &&
                (!selector->has_mark || selector->mark == socket->mark) &&
-               (!selector->has_uid || selector->by_kernel || selector->uid == socket->uid) &&
+               (selector->by_kernel || ks_selector_takes_user(selector, socket->uid)) &&
                (!selector->source_first || (socket->source_port >= selector->source_first &&
                                             socket->source_port <= selector->source_last)) &&
                (!ks_prefix_is_set(&selector->remote) ||

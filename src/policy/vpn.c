@@ -18,6 +18,7 @@ KsVpn *ks_vpn_new(const char *name, const char *interface)
         vpn->interface = g_strdup(interface);
         vpn->selectors = g_array_new(FALSE, TRUE, sizeof(KsSelector));
         vpn->prefixes = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
+        vpn->inner_servers = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
         return vpn;
 }
 
@@ -33,6 +34,10 @@ KsVpn *ks_vpn_copy(const KsVpn *vpn)
         copy->prefixes = g_array_copy(vpn->prefixes);
         copy->names = ks_names_ref(vpn->names);
         copy->servers = vpn->servers ? g_ptr_array_ref(vpn->servers) : NULL;
+        copy->inner_servers = g_array_copy(vpn->inner_servers);
+        copy->unit = g_strdup(vpn->unit);
+        copy->group = g_strdup(vpn->group);
+        copy->through = g_strdup(vpn->through);
         return copy;
 }
 
@@ -48,6 +53,10 @@ void ks_vpn_free(KsVpn *vpn)
         g_array_unref(vpn->prefixes);
         ks_names_unref(vpn->names);
         g_clear_pointer(&vpn->servers, g_ptr_array_unref);
+        g_array_unref(vpn->inner_servers);
+        g_free(vpn->unit);
+        g_free(vpn->group);
+        g_free(vpn->through);
         g_free(vpn);
 }
 

@@ -17,6 +17,12 @@ typedef struct KsVpn {
         char *origin; /* the place in the settings that it is from; NULL: kernel WireGuard */
         gboolean from_settings;
         gboolean from_profile; /* added by a caller, and in no file */
+        char *unit;       /* systemd's name of what its own packets come from; NULL: not asked */
+        char *group;      /* the unit's control group while it runs, below the root of all;
+                           * filled in where it counts */
+        guint64 group_id; /* which it is: one that comes back is another */
+        char *through;    /* name of the VPN that its own packets go through; NULL: the uplink */
+        GArray *inner_servers; /* of KsPrefix: with through, where its own packets go */
         GArray *selectors;     /* of KsSelector */
         GArray *prefixes;      /* of KsPrefix: networks that belong to it */
         KsNames *names;        /* servers that are given by name; NULL: none is */

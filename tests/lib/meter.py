@@ -28,8 +28,8 @@ table netdev tally {
         # Who asks for the VPN server is its transport: whatever else is sent there ends ahead of this.
         arp daddr ip 198.51.100.10 counter name n_arp_server accept
         ether type arp counter name n_arp_foreign goto leak
-        ip daddr 198.51.100.10 udp sport 51820 udp dport 51821 counter name n_transport4 accept
-        ip6 daddr 2001:db8:51::10 udp sport 51820 udp dport 51821 counter name n_transport6 accept
+        ip daddr 198.51.100.10 udp sport . udp dport { 51820 . 51821, 51822 . 51823 } counter name n_transport4 accept
+        ip6 daddr 2001:db8:51::10 udp sport . udp dport { 51820 . 51821, 51822 . 51823 } counter name n_transport6 accept
         udp sport 68 udp dport 67 ether type ip counter name n_dhcp accept
         udp sport 546 udp dport 547 ip6 daddr ff02::1:2 counter name n_dhcp accept
         icmpv6 type nd-neighbor-solicit @th,64,64 0x20010db800770000 counter name n_nd accept

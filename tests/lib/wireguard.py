@@ -5,7 +5,7 @@ import os
 import signal
 
 from . import proc
-from .internet import VPN_SERVER
+from .internet import PUBLIC_SERVER, VPN_SERVER
 from .meter import TUNNEL, TUNNEL_KINDS, Meter
 
 MARK = 0xCA6C
@@ -35,28 +35,38 @@ def launch(space, link):
 
 class WireGuard:
     """The client's link stands on the host with its addresses; main's default route stays where it is."""
+    port, server_port, server_link = PORT, SERVER_PORT, SERVER_LINK
+    client, at = CLIENT, VPN_SERVER
 
     def __init__(self, internet, link="wg0", mark=MARK, endpoint=4):
         self.internet = internet
         self.link = link
         self.mark = mark
-        self.endpoint = f"[{VPN_SERVER[6]}]" if endpoint == 6 else VPN_SERVER[4]
+        self.endpoint = f"[{self.at[6]}]" if endpoint == 6 else self.at[4]
         self.private, self.public = generate_key()
         self.process = None
         self._server()
 
+    def _far(self):
+        """Where the server is."""
+        return self.internet.vpn
+
     def _server(self):
-        space = self.internet.vpn
+        space = self._far()
+        link, last = self.server_link, {family: address[:-1] + "1" for family, address in self.client.items()}
         private, self.server_public = generate_key()
         os.makedirs("/run/wireguard", exist_ok=True)
-        self.server = launch(space, SERVER_LINK)
-        self._set(space, SERVER_LINK, private, "listen-port", str(SERVER_PORT), "peer", self.public,
+        self.server = launch(space, link)
+        self._set(space, link, private, "listen-port", str(self.server_port), "peer", self.public,
                   "allowed-ips", "0.0.0.0/0,::/0")
         space.ips(f"""
-            address add {SERVER[4]}/24 dev {SERVER_LINK}
-            address add {SERVER[6]}/64 dev {SERVER_LINK} nodad
-            link set {SERVER_LINK} up""")
-        self.at_server = Meter(space, SERVER_LINK, TUNNEL, TUNNEL_KINDS)
+            address add {last[4]}/24 dev {link}
+            address add {last[6]}/64 dev {link} nodad
+            link set {link} up""")
+        self._meter()
+
+    def _meter(self):
+        self.at_server = Meter(self._far(), self.server_link, TUNNEL, TUNNEL_KINDS)
 
     @staticmethod
     def _set(space, link, private, *settings):
@@ -66,14 +76,14 @@ class WireGuard:
         """The link with its keys, but down and without an address."""
         self.process = launch(self.internet.host, self.link)
         mark = ["fwmark", hex(self.mark)] if self.mark else []
-        self._set(self.internet.host, self.link, self.private, "listen-port", str(PORT), *mark,
-                  "peer", self.server_public, "endpoint", f"{self.endpoint}:{SERVER_PORT}",
+        self._set(self.internet.host, self.link, self.private, "listen-port", str(self.port), *mark,
+                  "peer", self.server_public, "endpoint", f"{self.endpoint}:{self.server_port}",
                   "allowed-ips", "0.0.0.0/0,::/0", "persistent-keepalive", "1")
 
     def raise_link(self):
         self.internet.host.ips(f"""
-            address replace {CLIENT[4]}/24 dev {self.link}
-            address replace {CLIENT[6]}/64 dev {self.link} nodad
+            address replace {self.client[4]}/24 dev {self.link}
+            address replace {self.client[6]}/64 dev {self.link} nodad
             link set {self.link} up""")
 
     def up(self):
@@ -112,3 +122,36 @@ class WireGuard:
         if self.process and self.process.running():
             self.process.kill()
         self.server.kill()
+
+
+class Second(WireGuard):
+    """Another one beside it, with the same machine as its server."""
+    port, server_port, server_link = 51822, 51823, "wgs1"
+    client = {4: "10.9.0.2", 6: "fd09::2"}
+
+    def __init__(self, internet, link="wg1", mark=MARK + 1, endpoint=4):
+        super().__init__(internet, link, mark, endpoint)
+
+    def _server(self):
+        self.internet.router.ips(f"""
+            route add 10.9.0.0/24 via {VPN_SERVER[4]}
+            route add fd09::/64 via {VPN_SERVER[6]}""")
+        super()._server()
+
+    def _meter(self):
+        """The first one's counts are enough."""
+
+
+class Inner(Second):
+    """One whose server is the public one, to be reached through another VPN. It sets no mark."""
+    port, server_port, server_link = 51824, 51825, "wgs2"
+    client, at = {4: "10.10.0.2", 6: "fd10::2"}, PUBLIC_SERVER
+
+    def __init__(self, internet, link="wg2", mark=0, endpoint=4):
+        super().__init__(internet, link, mark, endpoint)
+
+    def _far(self):
+        return self.internet.public
+
+    def _server(self):
+        WireGuard._server(self)

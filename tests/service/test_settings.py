@@ -58,6 +58,20 @@ MISTAKES = {
     "prefix that is everything": (f"{SECTION}Mark=1\nPrefixes=0.0.0.0/0\n", 4, "Prefixes"),
     "metric 0": (f"{SECTION}Mark=1\nMetric=0\n", 4, "Metric"),
     "impossible Default": (f"{SECTION}Mark=1\nDefault=often\n", 4, "Default"),
+    "unit that is none": (f"{SECTION}Unit=wg\"; flush ruleset.service\n", 3, "Unit"),
+    "unit that is everybody's": (f"{SECTION}Unit=system.slice\n", 3, "Unit"),
+    "unit and nothing else": (f"{SECTION}Unit=wg.service\n", 3, "Unit"),
+    "one mark for two": (f"{SECTION}Mark=1\n[VPN x]\nInterface=wg1\nMark=1\n", 6, "wg"),
+    "the service's own mark": (f"{SECTION}Mark=0x6b730083\n", 3, "Mark"),
+    "one network for two": (f"{SECTION}Mark=1\nPrefixes=10.9.0.0/16\n[VPN x]\nInterface=wg1\nMark=2\nPrefixes=10.9.0.0/16\n",
+                            8, "10.9.0.0/16"),
+    "through nobody": (f"{SECTION}Through=x\nEndpoint=203.0.113.9\n", 3, "[VPN x]"),
+    "through itself": (f"{SECTION}Through=wg\nEndpoint=203.0.113.9\n", 3, "circle"),
+    "through without a server": (f"{SECTION}Through=x\n[VPN x]\nInterface=wg1\nMark=1\n", 3, "Endpoint"),
+    "through to a server by name": (f"{SECTION}Through=x\nEndpoint=v.example.org:1\n[VPN x]\nInterface=wg1\nMark=1\n",
+                                    4, "Endpoint"),
+    "a server that two reach each its way": (f"{SECTION}Through=x\nEndpoint=203.0.113.9\n[VPN x]\nInterface=wg1\nMark=1\n"
+                                             "Endpoint=203.0.113.9\n", 8, "Endpoint"),
     "not UTF-8": ("[Killswitch]\nLan=\udcff\n", 2, "UTF-8"),
 }
 

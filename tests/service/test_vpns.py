@@ -77,6 +77,10 @@ def test_the_same_again_changes_nothing_and_asks_nobody(ground, root, tester):
     ("office", options(Interface="tun0", SourcePort="5"), "InvalidArgument", ("too weak", "User=")),
     ("office", options(Interface="tun0", Mark="1\n[Killswitch]\nLan=all"), "InvalidArgument", ("Mark", "line break")),
     ("office", options(Interface="tun0", Mark=("d", 1.5)), "InvalidArgument", ("Mark", "type 'd'")),
+    ("office", options(Interface="tun0", Unit="o.service"), "InvalidArgument", ("Unit", "alone")),
+    ("office", options(Interface="tun0", Through="office", Endpoint="203.0.113.9"), "InvalidArgument", ("circle",)),
+    ("office", options(Interface="tun0", Through="wg", Endpoint="v.example.org:1"), "InvalidArgument", ("by name",)),
+    ("office", options(Interface="tun0", Mark="8"), "InvalidArgument", ("added VPN 'home'", "Mark")),
     ("../office", OFFICE, "InvalidArgument", ("name",)),
     ("wg", OFFICE, "Conflict", ("'wg'", "/etc/killswitch/killswitch.conf:2")),
     ("office", options(Interface="wg0", Mark="1"), "Conflict", ("wg0", "'wg'", "/etc/killswitch/killswitch.conf:2")),
@@ -103,6 +107,26 @@ def test_removing_what_was_not_added(root):
     assert told.name == f"{ERROR}NoSuchVpn" and "ksctl vpn list" in told.message
     told = refused(root.call, "RemoveVpn", "wg")
     assert told.name == f"{ERROR}Conflict" and "/etc/killswitch/killswitch.conf:2" in told.message
+
+
+def test_one_inside_another(ground, root):
+    """Added through a section and through an added one; what another goes through stays."""
+    root.call("Engage")
+    before = ground.ours()
+    told = refused(root.call, "AddVpn", "inner", options(Interface="tun1", Through="outer", Endpoint="203.0.113.9"))
+    assert told.name == f"{ERROR}InvalidArgument" and "[VPN outer]" in told.message
+    root.call("AddVpn", "outer", options(Interface="tun0", Through="wg", Endpoint="203.0.113.8"))
+    root.call("AddVpn", "inner", options(Interface="tun1", Through="outer", Endpoint="203.0.113.9"))
+    assert "203.0.113.8" in ground.guard() and "203.0.113.9" in ground.guard()
+    added = ground.ours()
+    told = refused(root.call, "RemoveVpn", "outer")
+    assert told.name == f"{ERROR}Conflict" and "ksctl vpn remove 'inner'" in told.message
+    ground.daemon.kill()
+    ground.daemon.start()
+    assert root.get("Degraded") == [] and ground.ours() == added
+    root.call("RemoveVpn", "inner")
+    root.call("RemoveVpn", "outer")
+    assert ground.ours() == before
 
 
 def test_no_more_than_a_limit(root):

@@ -235,6 +235,17 @@ static void add_random_profile(Host *host, const char *name)
 
                 ks_prefix_array_add(vpn->prefixes, &one);
         }
+        if (below(5) == 0) {
+                KsPrefix server = prefix(pick(some_remotes, G_N_ELEMENTS(some_remotes)));
+
+                vpn->through = g_strdup_printf("vpn%d", below(5));
+                g_array_append_val(vpn->inner_servers, server);
+                g_array_set_size(vpn->selectors, 0);
+        } else if (below(5) == 0) {
+                vpn->unit = g_strdup("office.service");
+                for (guint i = 0; i < vpn->selectors->len; i++)
+                        g_array_index(vpn->selectors, KsSelector, i).in_unit = 1;
+        }
         if (below(4) == 0)
                 vpn->gateway4 = prefix("10.8.0.1");
         if (below(4) == 0)

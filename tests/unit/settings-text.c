@@ -22,6 +22,10 @@ static void append_vpn(GString *text, const KsVpn *vpn)
         g_string_append_printf(text, "VPN %s: %s", vpn->name, vpn->interface);
         if (vpn->kind)
                 g_string_append_printf(text, " kind %s", vpn->kind);
+        if (vpn->unit)
+                g_string_append_printf(text, " unit %s", vpn->unit);
+        if (vpn->through)
+                g_string_append_printf(text, " through %s", vpn->through);
         append_prefix(text, "via", &vpn->gateway4);
         append_prefix(text, "via", &vpn->gateway6);
         for (guint i = 0; i < vpn->prefixes->len; i++)

@@ -275,11 +275,11 @@ static void test_update(void)
         flapped = host_plan(host);
         flap = ks_guard_update_text(before->guard, flapped->guard, KS_GUARD_INET | KS_GUARD_EGRESS);
         g_assert_cmpstr(flap, ==,
-                        "flush set inet killswitch wg_mark\n"
+                        "delete element inet killswitch wg_mark { 0x00000005 }\n"
                         "add element inet killswitch wg_mark { 0x00000006 }\n"
-                        "flush set netdev killswitch wg_mark\n"
+                        "delete element netdev killswitch wg_mark { 0x00000005 }\n"
                         "add element netdev killswitch wg_mark { 0x00000006 }\n"
-                        "flush set inet killswitch transport_mark\n"
+                        "delete element inet killswitch transport_mark { 0x00000005 }\n"
                         "add element inet killswitch transport_mark { 0x00000006 }\n");
         flap_inet = ks_guard_update_text(before->guard, flapped->guard, KS_GUARD_INET);
         g_assert_null(strstr(flap_inet, "netdev"));

@@ -179,9 +179,10 @@ static void check_closed(const Host *host, const KsPlan *plan)
                                 g_assert_cmpuint(route->metric, <, KS_METRIC_BLOCK);
                                 continue;
                         }
-                        g_assert_cmpuint(i, <, 2);
-                        g_assert_cmpuint(route->destination.length, ==, 0);
                         g_assert_cmpuint(route->metric, ==, KS_METRIC_BLOCK);
+                        if (route->destination.length > 0)
+                                continue; /* the server of a VPN inside another */
+                        g_assert_cmpuint(i, <, 2);
                         refusing++;
                 }
                 g_assert_cmpuint(refusing, ==, 1);

@@ -47,10 +47,11 @@ static void assert_bad(const char *name, GPtrArray *list, KsError code, const ch
 /* The same section in a file and from a caller comes to the same VPN. */
 static void test_same_as_a_file(void)
 {
-        static const char file[] = "[VPN a b]\nInterface=tun0\nKind=tun\nMark=0x10\nUser=7\n"
-                                   "Protocol=udp\nSourcePort=5-6\nEndpoint=192.0.2.1:1\n"
-                                   "Endpoint=[2001:db8::1]:2\nGateway=10.8.0.1\n"
-                                   "Prefixes=10.8.0.0/16\nMetric=5\nDefault=no\n";
+        static const char file[] =
+                "[VPN a b]\nInterface=tun0\nKind=tun\nMark=0x10\nUser=7\n"
+                "Protocol=udp\nSourcePort=5-6\nUnit=o.service\nEndpoint=192.0.2.1:1\n"
+                "Endpoint=[2001:db8::1]:2\nGateway=10.8.0.1\n"
+                "Prefixes=10.8.0.0/16\nMetric=5\nDefault=no\n";
         g_autoptr(GPtrArray) profiles = ks_profiles_new();
         g_autoptr(GPtrArray) again = NULL;
         g_autoptr(GError) error = NULL;
@@ -61,9 +62,9 @@ static void test_same_as_a_file(void)
         g_ptr_array_add(
                 profiles,
                 good("a b", options("Default=no", "Metric=5", "Prefixes= 10.8.0.0/16 ",
-                                    "Endpoint=192.0.2.1:1", "Gateway=10.8.0.1", "SourcePort=5-6",
-                                    "Endpoint=[2001:db8::1]:2", "Protocol=udp", "User=7",
-                                    "Mark=0x10", "Kind=tun", "Interface=tun0", NULL)));
+                                    "Endpoint=192.0.2.1:1", "Unit=o.service", "Gateway=10.8.0.1",
+                                    "SourcePort=5-6", "Endpoint=[2001:db8::1]:2", "Protocol=udp",
+                                    "User=7", "Mark=0x10", "Kind=tun", "Interface=tun0", NULL)));
         settings = ks_settings_parse_with("", "kept", profiles, &error);
         g_assert_no_error(error);
         other = settings_text(settings);
@@ -99,9 +100,8 @@ static void test_bad_options(void)
                    "out");
         assert_bad("a", options("Interface=tun0", "Lan=all", NULL), KS_ERROR_INVALID_ARGUMENT,
                    "options: Lan: there is no such key in a [VPN] section; there are Interface, "
-                   "Kind, Mark, User, Protocol, SourcePort, Endpoint, EndpointRange, Gateway, "
-                   "Prefixes, Metric, "
-                   "Default");
+                   "Kind, Mark, User, Protocol, SourcePort, Unit, Endpoint, EndpointRange, "
+                   "Through, Gateway, Prefixes, Metric, Default");
         assert_bad("a", options("Interface=tun0", "SourcePort=5", NULL), KS_ERROR_INVALID_ARGUMENT,
                    "options: [VPN a] an address, a port or a protocol alone is too weak: any "
                    "program could use it to get out; add Mark= or User=");
@@ -142,6 +142,35 @@ static void test_beside_files(void)
                 error->message, ==,
                 "added VPN 'a': Interface: [VPN a] has the interface tun0, which [VPN b] in "
                 "f:1 has already; give each VPN an interface of its own");
+}
+
+/* What an added VPN goes through is in a file or was added as well; a file goes without. */
+static void test_through(void)
+{
+        g_autoptr(GPtrArray) profiles = ks_profiles_new(), alone = ks_profiles_new();
+        g_autoptr(GError) error = NULL;
+        g_autoptr(KsSettings) settings = NULL;
+        const KsVpn *inner;
+
+        g_ptr_array_add(profiles, good("b", options("Interface=tun1", "Through=a",
+                                                    "Endpoint=192.0.2.1", NULL)));
+        settings = ks_settings_parse_with("[VPN a]\nInterface=tun0\nMark=1\n", "f", profiles,
+                                          &error);
+        g_assert_no_error(error);
+        inner = settings->vpns->pdata[1];
+        g_assert_cmpstr(inner->name, ==, "b");
+        g_assert_true(ks_settings_outer(settings, inner) == settings->vpns->pdata[0]);
+        g_assert_cmpuint(inner->inner_servers->len, ==, 1);
+        g_assert_null(ks_settings_parse_with("", "f", profiles, &error));
+        g_assert_cmpstr(error->message, ==,
+                        "added VPN 'b': Through: [VPN b] there is no section [VPN a]");
+        g_clear_error(&error);
+        g_ptr_array_add(alone, good("a", options("Interface=tun0", "Mark=1", NULL)));
+        g_assert_null(ks_settings_parse_with(
+                "[VPN b]\nInterface=tun1\nThrough=a\nEndpoint=192.0.2.1\n", "f", alone, &error));
+        g_assert_cmpstr(error->message, ==,
+                        "f:3: Through: [VPN b] names a VPN that was added with 'ksctl vpn add', "
+                        "and a section goes through another section only; write one, [VPN a]");
 }
 
 static void test_text_of_others(void)
@@ -230,6 +259,7 @@ int main(int argc, char **argv)
         g_test_add_func("/profile/bad-options", test_bad_options);
         g_test_add_func("/profile/limits", test_limits);
         g_test_add_func("/profile/beside-files", test_beside_files);
+        g_test_add_func("/profile/through", test_through);
         g_test_add_func("/profile/text-of-others", test_text_of_others);
         g_test_add("/profile/damage", Place, NULL, place_set_up, test_damage, place_tear_down);
         g_test_add("/profile/no-room", Place, NULL, place_set_up, test_no_room, place_tear_down);

@@ -229,14 +229,13 @@ static void test_update(void)
         ks_guard_add(wanted, KS_SET_MARK, "0x%08x", 1);
         changed = ks_guard_update_text(present, wanted, KS_GUARD_INET);
         g_assert_cmpstr(changed, ==,
-                        "flush set inet killswitch vpn_link\n"
+                        "delete element inet killswitch vpn_link { 5 . 65534 }\n"
                         "add element inet killswitch vpn_link { 6 . 65534, 7 . 1 }\n"
-                        "flush set inet killswitch vpn4\n");
+                        "delete element inet killswitch vpn4 { 5 . 65534 . 10.8.0.2 }\n");
         back = ks_guard_update_text(wanted, present, KS_GUARD_INET);
         g_assert_cmpstr(back, ==,
-                        "flush set inet killswitch vpn_link\n"
+                        "delete element inet killswitch vpn_link { 6 . 65534, 7 . 1 }\n"
                         "add element inet killswitch vpn_link { 5 . 65534 }\n"
-                        "flush set inet killswitch vpn4\n"
                         "add element inet killswitch vpn4 { 5 . 65534 . 10.8.0.2 }\n");
         other->lan_dns = TRUE;
         differs = ks_guard_new(other, KS_LAN_MODE_PRIVATE);
@@ -244,6 +243,38 @@ static void test_update(void)
         ks_guard_free(present);
         ks_guard_free(wanted);
         ks_guard_free(differs);
+}
+
+/* Of many elements only what differs is written, each once; of networks all. */
+static void test_update_of_many(void)
+{
+        g_autoptr(KsSettings) settings = ks_settings_new();
+        KsGuard *present = ks_guard_new(settings, KS_LAN_MODE_PRIVATE);
+        KsGuard *wanted = ks_guard_new(settings, KS_LAN_MODE_PRIVATE);
+        const KsPrefix networks[] = { prefix("10.1.0.0/16"), prefix("10.2.0.0/16") };
+        g_autofree char *changed = NULL;
+
+        for (int i = 1; i <= 5; i++) {
+                ks_guard_add(present, KS_SET_VPN, "%d . 65534", i);
+                if (i != 3)
+                        ks_guard_add(wanted, KS_SET_VPN, "%d . 65534", i);
+        }
+        ks_guard_add(wanted, KS_SET_VPN, "33 . 65534");
+        ks_guard_add(present, KS_SET_VPN_ADDRESS4, "10.8.0.2");
+        ks_guard_add(present, KS_SET_VPN_ADDRESS4, "10.8.0.2");
+        ks_guard_add(wanted, KS_SET_VPN_ADDRESS4, "10.8.0.2");
+        for (int i = 0; i < 2; i++)
+                ks_guard_add_prefix(i ? wanted : present, KS_SET_VPN_NETWORK4, KS_SET_VPN_NETWORK6,
+                                    &networks[0]);
+        ks_guard_add_prefix(wanted, KS_SET_VPN_NETWORK4, KS_SET_VPN_NETWORK6, &networks[1]);
+        changed = ks_guard_update_text(present, wanted, KS_GUARD_INET);
+        g_assert_cmpstr(changed, ==,
+                        "delete element inet killswitch vpn_link { 3 . 65534 }\n"
+                        "add element inet killswitch vpn_link { 33 . 65534 }\n"
+                        "flush set inet killswitch vpn_network4\n"
+                        "add element inet killswitch vpn_network4 { 10.1.0.0/16, 10.2.0.0/16 }\n");
+        ks_guard_free(present);
+        ks_guard_free(wanted);
 }
 
 static void test_add_prefix(void)
@@ -316,6 +347,7 @@ int main(int argc, char **argv)
         g_test_add_func("/ruleset/replace", test_replace);
         g_test_add_func("/ruleset/remove", test_remove);
         g_test_add_func("/ruleset/update", test_update);
+        g_test_add_func("/ruleset/update-of-many", test_update_of_many);
         g_test_add_func("/ruleset/add-prefix", test_add_prefix);
         g_test_add_func("/ruleset/elements-are-numbers", test_elements_are_numbers);
         g_test_add_func("/ruleset/same-as-steering", test_same_as_steering);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/names.h"
 #include "policy/selector.h"
 #include "tests/unit/host.h"
 
@@ -36,6 +37,36 @@ static void test_family(void)
         g_assert_false(ks_selector_covers_family(&to4, AF_INET6));
         g_assert_false(ks_selector_covers_family(&to6, AF_INET));
         g_assert_true(ks_selector_covers_family(&to6, AF_INET6));
+}
+
+/* A unit's packets get the mark of the service's own by the guard, whatever else is known of them,
+ * but never in place of the VPN's. */
+static void test_reply_marks(void)
+{
+        static const struct {
+                KsSelector selector;
+                uint32_t mark;
+        } cases[] = {
+                { { .has_mark = 1, .mark = 5 }, 0 },
+                { { .has_mark = 1, .mark = 5, .remote_port = 1 }, 5 },
+                { { .has_mark = 1, .mark = 5, .has_uid = 1, .uid = 7 }, 5 },
+                { { .has_uid = 1, .uid = 0 }, 0 },
+                { { .has_uid = 1, .uid = 7 }, KS_REPLY_MARK },
+                { { .has_uid = 1, .uid = 0, .source_first = 1 }, KS_REPLY_MARK },
+                { { .in_unit = 1 }, KS_REPLY_MARK },
+                { { .in_unit = 1, .remote_port = 1 }, KS_REPLY_MARK },
+                { { .in_unit = 1, .has_uid = 1, .uid = 0 }, KS_REPLY_MARK },
+                { { .in_unit = 1, .has_mark = 1, .mark = 5 }, 0 },
+                { { .in_unit = 1, .has_mark = 1, .mark = 5, .source_first = 1 }, 5 },
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+                const KsSelector *selector = &cases[i].selector;
+
+                g_assert_cmpuint(ks_selector_reply_mark(selector), ==, cases[i].mark);
+                g_assert_true(ks_selector_marks_replies(selector) ==
+                              (cases[i].mark == KS_REPLY_MARK));
+        }
 }
 
 static void test_words(void)
@@ -86,6 +117,7 @@ int main(int argc, char **argv)
 
         g_test_add_func("/selector/equal", test_equal);
         g_test_add_func("/selector/family", test_family);
+        g_test_add_func("/selector/reply-marks", test_reply_marks);
         g_test_add_func("/selector/words", test_words);
 
         return g_test_run();

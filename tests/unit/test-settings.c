@@ -406,8 +406,8 @@ static void test_shared_interfaces(void)
 }
 
 #define VPN_KEYS                                                                                   \
-        "Interface, Kind, Mark, User, Protocol, SourcePort, Endpoint, EndpointRange, Gateway, "    \
-        "Prefixes, Metric, Default"
+        "Interface, Kind, Mark, User, Protocol, SourcePort, Unit, Endpoint, EndpointRange, "       \
+        "Through, Gateway, Prefixes, Metric, Default"
 
 static void test_shape(void)
 {

@@ -252,6 +252,34 @@ def test_an_address_that_may_not_be_a_servers(ground, names, addresses, sentence
         assert refused(root.call, "Reload").message.startswith(WHERE + sentence)
 
 
+def test_a_server_that_another_vpn_reaches_through_a_third(ground, names):
+    """What goes to that address goes into a tunnel, and so it can't be a server on the uplink, whatever DNS says."""
+    names.zone({VPN: ["203.0.113.77"]})
+    inner = "[VPN inner]\nInterface=wg2\nThrough=wg\nEndpoint=203.0.113.77:51820\n"
+    root = ground.serve("")
+    ground.daemon.configure(BY_NAME + inner)
+    told = "its address 203.0.113.77 is inside a VPN; if the server really is there, say so with EndpointRange="
+    assert refused(root.call, "Reload").message.startswith(WHERE + told)
+    # Not written in a file, it is the same.
+    ground.daemon.configure(OTHER)
+    root.call("Reload")
+    root.call("AddVpn", "inner", {key: {"variant": ["s", value]} for key, value in (
+        ("Interface", "wg2"), ("Through", "other"), ("Endpoint", "203.0.113.77:51820"))})
+    ground.daemon.configure(BY_NAME + OTHER)
+    assert refused(root.call, "Reload").message.startswith(WHERE + told)
+    names.zone({VPN: [VPN_SERVER[4], "203.0.113.77"]})
+    # Said to be there, it is pinned; the guard lets nothing out to it all the same.
+    ground.daemon.configure(BY_NAME + f"EndpointRange=203.0.113.0/24 {VPN_SERVER[4]}\n" + OTHER)
+    root.call("Reload")
+    root.call("Engage")
+    assert set(servers(root)) == {VPN_SERVER[4], "203.0.113.77"}
+    before = ground.uplink.snapshot()
+    ground.probe(*({"kind": "udp", "to": to, "port": SERVER_PORT, "sport": 51820, "mark": MARK}
+                   for to in (VPN_SERVER[4], "203.0.113.77")), user="root")
+    ground.uplink.settle()
+    assert ground.uplink.leaks(before) == {} and ground.uplink.since(before)["transport4"] > 0
+
+
 def test_a_spoofed_answer_takes_nothing_away(ground, names):
     """What worked is kept beside what the network says, and what is the LAN's is refused."""
     names.zone({VPN: [VPN_SERVER[4]]})

@@ -22,15 +22,14 @@ from guest import out
 
 LINK = "uplink0"
 PUBLIC = {socket.AF_INET: "203.0.113.9", socket.AF_INET6: "2001:db8:cb::9"}
-SERVER, SERVER_PORT, MARK = "198.51.100.10", 1194, 0x10
-SERVER6 = "2001:db8:51::10"
+SERVER, SERVER6, SERVER_PORT, MARK = "198.51.100.10", "2001:db8:51::10", 1194, 0x10
 SETTINGS = f"""[VPN office]
 Interface=tun7
 Mark={MARK:#x}
 Protocol=udp
 Endpoint={SERVER}:{SERVER_PORT}
 """
-MARKER = 0x88B5
+MARKER = 0x888E                 # IEEE 802.1X, which this system may always send, and here does not
 UPKEEP = (133, 135, 136, 143)   # kinds of ICMPv6 that keep a link going
 KINDS = ("leaked", "transport", "marker", "upkeep", "attempts", "first_leak", "last_leak", "last_transport", "insisted")
 PLAIN_PORT, BOUND_PORT = 9, 10
