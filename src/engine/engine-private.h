@@ -32,6 +32,7 @@ struct KsEngine {
         /* What is wrong; each NULL when it isn't. */
         char *settings_problem;
         char *profiles_problem;
+        gboolean profiles_unread; /* the start could not read them all as they were left */
         char *storage_problem;
         /* The intent that is in force isn't the one on disk: it could not be written, or, when
          * intent_unread is set, what is on disk could not be read. */
@@ -115,6 +116,16 @@ gboolean ks_engine_take_settings(KsEngine *engine, KsSettings *fresh, KsIntent *
 
 /* Reads the settings and the VPNs that were added; in doubt, what was last found good. */
 void ks_engine_load_settings(KsEngine *engine);
+
+/**
+ * ks_engine_read_profiles_again() - the VPNs that were added, where the start could not read them
+ *
+ * Returns: the list, or NULL when engine->profiles is all there is.
+ */
+GPtrArray *ks_engine_read_profiles_again(KsEngine *engine);
+
+/* Has that list be what is in force; NULL changes nothing. */
+void ks_engine_take_profiles(KsEngine *engine, GPtrArray *profiles);
 
 /* ks_engine_check() and ks_engine_execute() of KS_VERB_ADD_VPN and KS_VERB_REMOVE_VPN. */
 gboolean ks_engine_check_profile(KsEngine *engine, const KsRequest *request,

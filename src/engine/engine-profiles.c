@@ -188,6 +188,7 @@ static gboolean save_profiles(KsEngine *engine, GPtrArray *profiles, GError **er
         if (!ks_store_save_profiles(engine->store, text, error))
                 return FALSE;
         g_clear_pointer(&engine->profiles_problem, g_free);
+        engine->profiles_unread = FALSE;
         return TRUE;
 }
 
@@ -267,8 +268,28 @@ static GPtrArray *read_profiles(KsEngine *engine)
         if (local) {
                 ks_log(LOG_ERR, "%s", local->message);
                 engine->profiles_problem = g_strdup(local->message);
+                engine->profiles_unread = TRUE;
         }
         return profiles ? profiles : ks_profiles_new();
+}
+
+GPtrArray *ks_engine_read_profiles_again(KsEngine *engine)
+{
+        g_autofree char *text = NULL;
+
+        if (!engine->profiles_unread || !ks_store_load_profiles(engine->store, &text, NULL))
+                return NULL;
+        return text ? ks_profiles_from_text(text, NULL) : ks_profiles_new();
+}
+
+void ks_engine_take_profiles(KsEngine *engine, GPtrArray *profiles)
+{
+        if (!profiles)
+                return;
+        g_ptr_array_unref(engine->profiles);
+        engine->profiles = g_ptr_array_ref(profiles);
+        g_clear_pointer(&engine->profiles_problem, g_free);
+        engine->profiles_unread = FALSE;
 }
 
 /* One by one: those that don't go with the settings are left out, and each is a problem. */

@@ -228,7 +228,9 @@ static gboolean reload(KsEngine *engine, GError **error)
 {
         g_autofree char *text = NULL;
         g_autoptr(GError) local = NULL;
-        KsSettings *fresh = ks_settings_load_with(&engine->dirs, engine->profiles, &text, &local);
+        g_autoptr(GPtrArray) profiles = ks_engine_read_profiles_again(engine);
+        KsSettings *fresh = ks_settings_load_with(
+                &engine->dirs, profiles ? profiles : engine->profiles, &text, &local);
         guint32 table = engine->settings->table;
         KsIntent was = engine->intent;
 
@@ -251,6 +253,7 @@ static gboolean reload(KsEngine *engine, GError **error)
                 return FALSE;
         g_free(engine->settings_text);
         engine->settings_text = g_steal_pointer(&text);
+        ks_engine_take_profiles(engine, profiles);
         ks_engine_prune_names(engine);
         ks_engine_update_state(engine, "settings");
         return TRUE;

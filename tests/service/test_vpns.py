@@ -161,6 +161,25 @@ def test_damage_is_told_and_opens_nothing(ground, root, damaged):
     assert root.get("Degraded") == [] and ground.ours() == added
 
 
+def test_what_could_not_be_read_is_read_by_reload(ground, root):
+    root.call("AddVpn", "office", OFFICE)
+    root.call("Engage")
+    added = ground.ours()
+    ground.daemon.kill()
+    files = [f"{STATE}/{name}" for name in ("profiles", "profiles.good")]
+    for path in files:
+        os.chmod(path, 0)
+    ground.daemon.start()
+    told = root.get("Degraded")
+    assert any("can't be read" in sentence for sentence in told), told
+    root.call("Reload")
+    assert root.get("Degraded") == told and "office" not in vpns(root)
+    for path in files:
+        os.chmod(path, 0o600)
+    root.call("Reload")
+    assert root.get("Degraded") == [] and "office" in vpns(root) and ground.ours() == added
+
+
 def test_failure_to_write_changes_nothing(ground, root):
     root.call("AddVpn", "home", options(Interface="tun8", Mark="8"))
     root.call("Engage")
