@@ -5,6 +5,7 @@ import contextlib
 import mmap
 import os
 import shutil
+import signal
 
 from . import proc
 from .machine import environment
@@ -92,17 +93,19 @@ class Vpn(Orders):
 
 
 class Senders:
-    """Unprivileged senders at full speed, one process for each list of ways, on one board."""
+    """Unprivileged senders, one process for each list of ways, on one board; at full speed and with what the others
+    leave of the processors, or with so many microseconds of rest after each round."""
 
-    def __init__(self, build, space, *processes, user="tester"):
+    def __init__(self, build, space, *processes, user="tester", rest=0):
         self.path = f"{proc.LAB}/board-{os.urandom(4).hex()}"
         with open(self.path, "wb") as file:
             file.write(bytes(BOARD_SIZE))
         os.chmod(self.path, 0o666)
         with open(self.path, "r+b") as file:
             self.board = memoryview(mmap.mmap(file.fileno(), BOARD_SIZE)).cast("Q")
-        self.processes = [space.spawn("storm-sender", ["nice", "-n", "15", program(build, "storm-sender"), self.path,
-                                                       str(slot), *ways], user=user)
+        self.processes = [space.spawn("storm-sender", ["nice", "-n", "0" if rest else "15",
+                                                       program(build, "storm-sender"), self.path, str(slot), str(rest),
+                                                       *ways], user=user)
                           for slot, ways in enumerate(processes)]
         self.pass_round()
 
@@ -128,6 +131,17 @@ class Senders:
         for process in self.processes:
             if not process.running():
                 raise Broken(f"a sender has ended\n{process.log()}")
+
+    @contextlib.contextmanager
+    def at_rest(self):
+        """Nothing is sent meanwhile."""
+        for process in self.processes:
+            process.popen.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in self.processes:
+                process.popen.send_signal(signal.SIGCONT)
 
     def stop(self):
         self.board[0] = 1

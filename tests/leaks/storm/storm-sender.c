@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sends datagrams several ways at full speed until the board says stop.
+/* Sends datagrams several ways until the board says stop, at full speed or with rests.
  *
- * Arguments: the board, this sender's number on it, and ways: ADDRESS or ADDRESS%DEVICE to bind to.
- * Every way has two sockets, one of them connected, because that one remembers its route. */
+ * Arguments: the board, this sender's number on it, the microseconds of rest after each round of
+ * all ways, and ways: ADDRESS or ADDRESS%DEVICE to bind to. Every way has two sockets, one of them
+ * connected, because that one remembers its route. */
 
 #include <arpa/inet.h>
 #include <endian.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -94,14 +96,15 @@ static void try(Board *board, int slot, const Way *way, int which)
 int main(int argc, char **argv)
 {
         Way ways[WAYS_MAX];
-        int count = argc - 3, slot = argc > 3 ? atoi(argv[2]) : -1;
+        int count = argc - 4, slot = argc > 4 ? atoi(argv[2]) : -1;
+        struct timespec rest = { .tv_nsec = argc > 4 ? atol(argv[3]) * 1000 : 0 };
         Board *board;
 
         if (slot < 0 || slot >= BOARD_SENDERS || count > WAYS_MAX)
                 return 2;
         board = board_open(argv[1]);
         for (int i = 0; i < count; i++)
-                parse_way(&ways[i], argv[3 + i]);
+                parse_way(&ways[i], argv[4 + i]);
         for (unsigned round = 0; !__atomic_load_n(&board->stop, __ATOMIC_SEQ_CST); round++) {
                 for (int i = 0; i < count; i++) {
                         if (round % ROUNDS == 0)
@@ -110,6 +113,9 @@ int main(int argc, char **argv)
                         try(board, slot, &ways[i], 1);
                 }
                 board_round(board, slot);
+                /* The flood's pace; nobody waits by it. */
+                if (rest.tv_nsec > 0)
+                        ppoll(NULL, 0, &rest, NULL);
         }
         return EXIT_SUCCESS;
 }
