@@ -51,8 +51,8 @@ static int rescue(const char *state_directory)
         g_autoptr(GError) error = NULL;
 
         if (geteuid() != 0) {
-                fprintf(stderr, "killswitchd: --rescue needs root; try: sudo %s\n",
-                        "/usr/libexec/killswitchd --rescue");
+                fputs("killswitchd: --rescue needs root; try: sudo " KS_SERVICE_PATH " --rescue\n",
+                      stderr);
                 return EXIT_FAILURE;
         }
         if (ks_engine_rescue(state_directory, &error)) {

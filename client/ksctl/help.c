@@ -21,7 +21,7 @@ static const struct {
         { "    --version", "Show the version" },
         { "    --trial[=DURATION]", "With 'on': let go again unless confirmed in time; 60s if not "
                                     "given" },
-        { "    --interface=NAME", "With 'vpn add': which link to look at" },
+        { "    --interface=LINK", "With 'vpn add': which link to look at" },
         { "    --yes", "With 'vpn add': don't ask whether it is right" },
         { "    --dry-run", "With 'vpn add': only print what would be added" },
         { "-p, --property=NAME", "With 'show': only this property; may be given again" },

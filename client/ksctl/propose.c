@@ -62,7 +62,8 @@ static void add_endpoints(Proposal *proposal, GPtrArray *endpoints, uint32_t mar
                 else
                         add(proposal->findings, "Its server is %s.", endpoint);
         }
-        add(proposal->findings, "Leave Endpoint out if that address changes.");
+        add(proposal->findings,
+            "If that address changes, give the server's name: Endpoint=NAME:PORT.");
 }
 
 static void add_user(Proposal *proposal, uid_t uid)

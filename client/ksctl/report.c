@@ -75,8 +75,12 @@ static char *administrators_command(const Ksctl *ctl)
                 g_string_append_printf(s, " --interface=%s", ctl->interface);
         if (ctl->yes)
                 g_string_append(s, " --yes");
-        for (char **argument = ctl->arguments; *argument; argument++)
-                g_string_append_printf(s, " %s", *argument);
+        for (char **argument = ctl->arguments; *argument; argument++) {
+                gboolean is_plain = **argument && !strpbrk(*argument, " \t\n\"'`$&|;<>()*?[]#~!\\");
+                g_autofree char *quoted = is_plain ? NULL : g_shell_quote(*argument);
+
+                g_string_append_printf(s, " %s", quoted ?: *argument);
+        }
 
         return g_string_free(s, FALSE);
 }

@@ -155,8 +155,10 @@ static void print_next_steps(const KsState *state)
 
         if (state->n_vpns == 0)
                 output_row("Next", COLOUR_NONE,
-                           "A WireGuard link of the kernel is found by itself; another VPN needs "
-                           "a section in " KS_CONFIG_DIR_ETC "/killswitch.conf.");
+                           "A WireGuard link of the kernel is found by itself; another VPN is "
+                           "added by "
+                           "'sudo ksctl vpn add' while it is up, or by a section "
+                           "in " KS_CONFIG_DIR_ETC "/killswitch.conf.");
 }
 
 static void print_status(const Ksctl *ctl, const KsState *state)

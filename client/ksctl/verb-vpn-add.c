@@ -187,7 +187,7 @@ static const LookLink *choose_link(GArray *links, const json_t *vpns)
         else
                 report("There are several links that could be a VPN's: %s. Say which one: ksctl "
                        "vpn "
-                       "add --interface=NAME",
+                       "add --interface=LINK",
                        names->str);
         return NULL;
 }

@@ -158,16 +158,16 @@ static ExitStatus help(Ksctl *ctl, char **arguments)
         puts("ksctl vpn list                        Show all VPNs (the default)\n"
              "ksctl vpn show NAME                   Show one of them\n"
              "ksctl vpn add [NAME]                  Look at a VPN that is up, ask, add it\n"
-             "    --interface=IF                    Which one, where there are several\n"
+             "    --interface=LINK                  Which one, where there are several\n"
              "    --yes                             Don't ask\n"
              "    --dry-run                         Only print the section, as for a file\n"
              "ksctl vpn add NAME KEY=VALUE...       Add one by the keys of a [VPN] section\n"
              "ksctl vpn remove NAME                 Remove one that was added\n"
              "\n"
              "Keys: Interface, Kind, Mark, User, Protocol, SourcePort, Unit, Endpoint,\n"
-             "EndpointRange, Through, Gateway, Prefixes, Metric, Default. Endpoint may be\n"
-             "repeated. A VPN that is added is kept until it is removed, and takes effect\n"
-             "at once.");
+             "EndpointRange, Through, Gateway, Prefixes, Metric, Default. Endpoint,\n"
+             "EndpointRange, Prefixes and Gateway may be repeated. A VPN that is added is\n"
+             "kept until it is removed, and takes effect at once.");
         return STATUS_DONE;
 }
 

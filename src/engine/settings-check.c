@@ -110,10 +110,10 @@ static gboolean check_selector(KsSettingsReader *reader, const KsVpnDraft *draft
                 return ks_settings_fail_draft(
                         reader, draft, NULL, error,
                         has_any ? "an address, a port or a protocol alone is too weak: "
-                                  "any program could use it to get out; add Mark= or "
-                                  "User="
+                                  "any program could use it to get out; add Mark=, User= or "
+                                  "Unit="
                                 : "says nothing about how the VPN's own packets are "
-                                  "recognised; add Mark=, or User= with Protocol= and "
+                                  "recognised; add Mark=, or User= or Unit= with Endpoint= or "
                                   "SourcePort=");
         if (selector->has_uid && !selector->has_mark && selector->uid == 0 &&
             !selector->source_first && !has_server)
@@ -245,7 +245,8 @@ KsSettings *ks_settings_finish(KsSettingsReader *reader, GError **error)
                         ks_settings_fail_draft(
                                 reader, draft, "Endpoint", error,
                                 "brings the sections together above 1024 combinations of "
-                                "protocol and endpoint; name fewer endpoints");
+                                "protocol and endpoint (a name counts as 16 addresses); give "
+                                "Protocol=, or name fewer");
                         return NULL;
                 }
                 g_ptr_array_add(reader->settings->vpns, g_steal_pointer(&draft->vpn));

@@ -23,9 +23,8 @@ static gboolean parse_port(KsSettingsReader *reader, const char *key, const char
 static gboolean take_name(KsSettingsReader *reader, const char *key, const char *text,
                           uint16_t port, GError **error)
 {
-        g_autofree char *place = reader->place
-                                         ? g_strdup(reader->place)
-                                         : g_strdup_printf("%s:%u", reader->file, reader->line);
+        g_autofree char *place = reader->place ? g_strdup(reader->place)
+                                               : ks_settings_place(reader->file, reader->line);
         size_t length = strlen(text);
         /* A dot at the end says that the name is whole; it is no part of it. */
         g_autofree char *host = g_strndup(text, length - (length && text[length - 1] == '.'));

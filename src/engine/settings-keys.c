@@ -48,8 +48,7 @@ void ks_settings_reader_free(KsSettingsReader *reader)
         g_free(reader);
 }
 
-/* "FILE:LINE", or "FILE" for what has no lines. */
-static char *place_in_file(const char *file, guint line)
+char *ks_settings_place(const char *file, guint line)
 {
         return line ? g_strdup_printf("%s:%u", file, line) : g_strdup(file);
 }
@@ -63,7 +62,8 @@ gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **er
         va_start(ap, format);
         sentence = g_strdup_vprintf(format, ap);
         va_end(ap);
-        place = reader->place ? g_strdup(reader->place) : place_in_file(reader->file, reader->line);
+        place = reader->place ? g_strdup(reader->place)
+                              : ks_settings_place(reader->file, reader->line);
         /* What was cut to length may end in half a character. */
         whole = g_strdup_printf("%s: %.60s%s%s", place, key ? key : "", key ? ": " : "", sentence);
         valid = g_utf8_make_valid(whole, -1);
@@ -99,7 +99,7 @@ static KsVpnDraft *new_draft(KsSettingsReader *reader, const char *name)
 
         draft->vpn = ks_vpn_new(name, "");
         draft->vpn->from_settings = TRUE;
-        draft->vpn->origin = place_in_file(reader->file, reader->line);
+        draft->vpn->origin = ks_settings_place(reader->file, reader->line);
         draft->vpn->default4 = draft->vpn->default6 = TRUE;
         draft->file = g_strdup(reader->file);
         draft->line = reader->line;
@@ -559,6 +559,6 @@ gboolean ks_settings_take_key(KsSettingsReader *reader, const char *name, const 
                 return ks_settings_fail(reader, name, error, "is given twice in this section");
         if (reader->draft)
                 g_hash_table_replace(reader->draft->places, g_strdup(name),
-                                     place_in_file(reader->file, reader->line));
+                                     ks_settings_place(reader->file, reader->line));
         return key->take(reader, name, value, error);
 }

@@ -88,6 +88,9 @@ gboolean ks_settings_check_through(KsSettingsReader *reader, GError **error);
 gboolean ks_settings_fail_draft(KsSettingsReader *reader, const KsVpnDraft *draft, const char *key,
                                 GError **error, const char *sentence);
 
+/* "FILE:LINE", or "FILE" for what has no lines. Caller frees. */
+char *ks_settings_place(const char *file, guint line);
+
 /* Sets "FILE:LINE: KEY: sentence"; @key may be NULL. Returns: FALSE. */
 gboolean ks_settings_fail(KsSettingsReader *reader, const char *key, GError **error,
                           const char *format, ...) G_GNUC_PRINTF(4, 5);

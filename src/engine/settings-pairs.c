@@ -122,16 +122,16 @@ gboolean ks_settings_check_pairs(KsSettingsReader *reader, guint i, GError **err
 
         if (draft->selector.has_mark && draft->selector.mark == KS_REPLY_MARK)
                 return ks_settings_fail_draft(reader, draft, "Mark", error,
-                                              "is the mark that the kill switch itself gives to "
+                                              "has the mark that the kill switch itself gives to "
                                               "transport; choose another");
         for (guint j = 0; j < i; j++) {
                 const KsVpnDraft *other = g_ptr_array_index(reader->drafts, j);
                 const KsPrefix *prefix = shared_prefix(draft->vpn->prefixes, other->vpn->prefixes);
 
                 if (marks_meet(draft->vpn, other->vpn))
-                        return fail_pair(reader, draft, "Mark", other, error, "is what",
-                                         "has too, so that one's packets would be the other's; "
-                                         "give each a mark of its own");
+                        return fail_pair(reader, draft, "Mark", other, error, "has the mark that",
+                                         "has already, so that one's packets would be taken for "
+                                         "the other's; give each a mark of its own");
                 if (prefix) {
                         g_autofree char *text = ks_prefix_to_string(prefix);
                         g_autofree char *before = g_strdup_printf("has %s, which", text);
@@ -190,7 +190,11 @@ gboolean ks_settings_check_through(KsSettingsReader *reader, GError **error)
                         return FALSE;
                 if (outer)
                         continue;
-                sentence = g_strdup_printf("there is no section [VPN %s]", draft->vpn->through);
+                sentence = g_strdup_printf(
+                        "goes through a VPN that has no section; write [VPN %s], for a "
+                        "WireGuard link of the kernel with Interface= and "
+                        "Kind=wireguard",
+                        draft->vpn->through);
                 if (!find_draft(reader, draft->vpn->through))
                         return ks_settings_fail_draft(reader, draft, "Through", error, sentence);
         }

@@ -279,11 +279,11 @@ static void add_vpn(Planner *planner, KsVpn *vpn, const KsLink *link, gboolean s
         if (!ks_vpn_link_matches(vpn, link)) {
                 g_ptr_array_add(
                         planner->plan->problems,
-                        g_strdup_printf("The interface %s is of kind '%s', not what the VPN "
-                                        "%s should be; nothing is sent through it. If it is "
-                                        "the VPN, set Kind= in its section.",
-                                        link->name, link->kind[0] ? link->kind : "hardware",
-                                        vpn->name));
+                        g_strdup_printf(
+                                "The interface %s is of kind '%s', not what the VPN "
+                                "%s should be; nothing is sent through it. If it is "
+                                "the VPN, set Kind= in its section, or add it again with Kind=.",
+                                link->name, link->kind[0] ? link->kind : "hardware", vpn->name));
                 return;
         }
         g_strlcpy(entry->kind, link->kind, sizeof(entry->kind));

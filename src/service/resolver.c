@@ -27,7 +27,7 @@ typedef struct Flight {
         GPtrArray *slots; /* of sd_bus_slot*: questions that wait for their answer */
         guint limit_source;
         guint open;
-        gboolean raising; /* not for Reload, nor by itself */
+        gboolean raising; /* not for Reload or AddVpn, nor by itself */
         GArray *waiters;  /* of Waiter */
 } Flight;
 
@@ -280,7 +280,8 @@ static Flight *find_raising(const KsResolver *resolver)
 void ks_resolver_before(KsResolver *resolver, const KsRequest *request, KsResolverDone done,
                         gpointer userdata, GDestroyNotify free_userdata)
 {
-        gboolean raising = request->verb != KS_VERB_RELOAD;
+        /* What others ask for is of no use to these: they bring names of their own. */
+        gboolean raising = request->verb != KS_VERB_RELOAD && request->verb != KS_VERB_ADD_VPN;
         KsRound *round = ks_engine_begin_round(resolver->engine, request);
         Waiter waiter = { done, userdata, free_userdata };
         Flight *flight = NULL;

@@ -104,7 +104,7 @@ static void test_bad_options(void)
                    "Through, Gateway, Prefixes, Metric, Default");
         assert_bad("a", options("Interface=tun0", "SourcePort=5", NULL), KS_ERROR_INVALID_ARGUMENT,
                    "options: [VPN a] an address, a port or a protocol alone is too weak: any "
-                   "program could use it to get out; add Mark= or User=");
+                   "program could use it to get out; add Mark=, User= or Unit=");
 }
 
 static void test_limits(void)
@@ -162,8 +162,10 @@ static void test_through(void)
         g_assert_true(ks_settings_outer(settings, inner) == settings->vpns->pdata[0]);
         g_assert_cmpuint(inner->inner_servers->len, ==, 1);
         g_assert_null(ks_settings_parse_with("", "f", profiles, &error));
-        g_assert_cmpstr(error->message, ==,
-                        "added VPN 'b': Through: [VPN b] there is no section [VPN a]");
+        g_assert_cmpstr(
+                error->message, ==,
+                "added VPN 'b': Through: [VPN b] goes through a VPN that has no section; write "
+                "[VPN a], for a WireGuard link of the kernel with Interface= and Kind=wireguard");
         g_clear_error(&error);
         g_ptr_array_add(alone, good("a", options("Interface=tun0", "Mark=1", NULL)));
         g_assert_null(ks_settings_parse_with(

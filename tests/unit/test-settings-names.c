@@ -81,7 +81,7 @@ static void test_vpn_bad_names(void)
         /* A name is as weak as an address. */
         assert_bad(V "Endpoint=vpn.example.org:1",
                    "f:1: [VPN a] an address, a port or a protocol alone is too weak: any program "
-                   "could use it to get out; add Mark= or User=");
+                   "could use it to get out; add Mark=, User= or Unit=");
 }
 
 int main(int argc, char **argv)

@@ -127,26 +127,27 @@ static void test_units_bad(void)
 }
 
 #define THE_OTHERS                                                                                 \
-        " has too, so that one's packets would be the other's; give each a mark of its own"
+        " has already, so that one's packets would be taken for the other's; give each a mark of " \
+        "its own"
 
 static void test_marks(void)
 {
         static const Case cases[] = {
                 { A "Mark=5\n" B "Mark=5\n",
-                  "f:6: Mark: [VPN b] is what [VPN a] in f:1" THE_OTHERS },
+                  "f:6: Mark: [VPN b] has the mark that [VPN a] in f:1" THE_OTHERS },
                 { A "Mark=0x5\nProtocol=udp\n" B "Mark=5\nEndpoint=192.0.2.1\n",
-                  "f:7: Mark: [VPN b] is what [VPN a] in f:1" THE_OTHERS },
+                  "f:7: Mark: [VPN b] has the mark that [VPN a] in f:1" THE_OTHERS },
                 { A "Mark=5\nSourcePort=10-20\n" B "Mark=5\nSourcePort=20\n",
-                  "f:7: Mark: [VPN b] is what [VPN a] in f:1" THE_OTHERS },
+                  "f:7: Mark: [VPN b] has the mark that [VPN a] in f:1" THE_OTHERS },
                 { A "Mark=5\nEndpoint=v.example.org:1\n" B "Mark=5\nProtocol=udp\n",
-                  "f:7: Mark: [VPN b] is what [VPN a] in f:1" THE_OTHERS },
+                  "f:7: Mark: [VPN b] has the mark that [VPN a] in f:1" THE_OTHERS },
                 { A "Mark=5\n" B "Mark=5\nEndpoint=v.example.org:1\n",
-                  "f:6: Mark: [VPN b] is what [VPN a] in f:1" THE_OTHERS },
+                  "f:6: Mark: [VPN b] has the mark that [VPN a] in f:1" THE_OTHERS },
                 { A "Mark=5\nEndpoint=v.example.org:1\n" B "Mark=5\nEndpoint=w.example.org:1\n"
                     "Endpoint=V.example.org.:1\n",
-                  "f:7: Mark: [VPN b] is what [VPN a] in f:1" THE_OTHERS },
+                  "f:7: Mark: [VPN b] has the mark that [VPN a] in f:1" THE_OTHERS },
                 { A "Mark=0x6b730083\n",
-                  "f:3: Mark: [VPN a] is the mark that the kill switch itself gives to transport; "
+                  "f:3: Mark: [VPN a] has the mark that the kill switch itself gives to transport; "
                   "choose another" },
         };
         static const char *const apart[] = {
@@ -197,7 +198,8 @@ static void test_through(void)
                   "f:5: EndpointRange: [VPN a] is about servers that Endpoint= gives by name, and "
                   "there is none" },
                 { A "Through=b\nEndpoint=192.0.2.1\n",
-                  "f:3: Through: [VPN a] there is no section [VPN b]" },
+                  "f:3: Through: [VPN a] goes through a VPN that has no section; write [VPN b], "
+                  "for a WireGuard link of the kernel with Interface= and Kind=wireguard" },
                 { A "Through=\nEndpoint=192.0.2.1\n",
                   "f:3: Through: '' can't be the name of a VPN" },
                 { A "Through=a\nEndpoint=192.0.2.1\n",

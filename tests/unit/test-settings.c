@@ -361,9 +361,10 @@ static void test_weak_selectors(void)
                 { "[VPN a]\nMark=1", "f:1: [VPN a] lacks Interface=" },
                 { K "[VPN a]\n[VPN b]\nInterface=tun0\nMark=1", "f:2: [VPN a] lacks Interface=" },
                 { V, "f:1: [VPN a] says nothing about how the VPN's own packets are recognised; "
-                     "add Mark=, or User= with Protocol= and SourcePort=" },
-                { V "Kind=tun", "f:1: [VPN a] says nothing about how the VPN's own packets are "
-                                "recognised; add Mark=, or User= with Protocol= and SourcePort=" },
+                     "add Mark=, or User= or Unit= with Endpoint= or SourcePort=" },
+                { V "Kind=tun",
+                  "f:1: [VPN a] says nothing about how the VPN's own packets are "
+                  "recognised; add Mark=, or User= or Unit= with Endpoint= or SourcePort=" },
                 { V "User=root", "f:3: User: [VPN a] everything that root sends would pass; add "
                                  "SourcePort= or Endpoint=" },
                 { V "Protocol=udp\nUser=0", "f:4: User: [VPN a] everything that root sends would "
@@ -390,7 +391,7 @@ static void test_weak_selectors(void)
                 g_autofree char *text = g_strconcat(V, too_weak[i], NULL);
 
                 assert_bad(text, "f:1: [VPN a] an address, a port or a protocol alone is too weak: "
-                                 "any program could use it to get out; add Mark= or User=");
+                                 "any program could use it to get out; add Mark=, User= or Unit=");
         }
 }
 

@@ -222,6 +222,24 @@ def test_dns_that_does_not_answer(ground, names):
     assert "DNS gave no answer in time" in details["Degraded"][0]
 
 
+def test_vpns_that_are_added_at_a_time_have_their_own_names_looked_up(ground, names):
+    names.zone({VPN: None, "other.example.org": [VPN_SERVER[4]]})
+    root, other = ground.serve(OTHER), ground.caller("root")
+    first = {"Interface": "tun5", "Mark": "0x55", "Protocol": "udp", "Endpoint": f"{VPN}:1194"}
+    second = first | {"Interface": "tun6", "Mark": "0x66", "Endpoint": "other.example.org:1194"}
+    first, second = ({key: {"variant": ["s", value]} for key, value in vpn.items()} for vpn in (first, second))
+    pending = root.start("AddVpn", "a", first)
+    proc.until(lambda: names.asked() > 0, "the question")
+    other.call("AddVpn", "b", second)
+    assert not root.answered(pending)
+    # Nothing is about to be raised, so there is nothing to stop.
+    other.call("Release")
+    assert not root.answered(pending)
+    error = refused(root.finish, pending)
+    assert error.message.startswith(f"added VPN 'a': Endpoint: [VPN a] '{VPN}' can't be used: "), error.message
+    assert [vpn["Name"] for vpn in root.state()[1]["Vpns"]] == ["other", "b"]
+
+
 @pytest.mark.parametrize("addresses, sentence", [
     (["192.168.77.10"], "its address 192.168.77.10 is one of a LAN; if the server really is there, say so with "
                         "EndpointRange="),
