@@ -13,29 +13,6 @@ from guest import Reboot, active, call, check, eventually, out, state
 
 EARLY = "killswitch-early.service"
 PREVIOUS, STOPPED = "/share/previous", "/share/stopped"
-# As early as a unit may bring an interface up that leaves time for firewalls.
-WIRE = """[Unit]
-DefaultDependencies=no
-After=network-pre.target
-Wants=network-pre.target
-Before=network.target
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/bin/python3 /share/wire.py up /share/counts-%b
-[Install]
-WantedBy=sysinit.target
-"""
-# There before everything; nothing stops it at shutdown, nor kills it for its name.
-SEND = """[Unit]
-DefaultDependencies=no
-[Service]
-Type=exec
-Nice=10
-ExecStart=@/usr/bin/python3 @send /share/wire.py send /share/counts-%b
-[Install]
-WantedBy=sysinit.target
-"""
 # Started before the kill switch's units, and so stopped after them.
 MARK = f"""[Unit]
 DefaultDependencies=no
@@ -49,7 +26,7 @@ ExecStop=/usr/bin/python3 -c 'import time; open("{STOPPED}", "w").write(str(time
 [Install]
 WantedBy=sysinit.target
 """
-UNITS = {"wire": WIRE, "send": SEND, "mark": MARK}
+UNITS = dict(wire.UNITS, mark=MARK)
 
 
 def counts_path():

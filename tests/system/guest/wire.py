@@ -29,6 +29,30 @@ Mark={MARK:#x}
 Protocol=udp
 Endpoint={SERVER}:{SERVER_PORT}
 """
+# As early as a unit may bring an interface up that leaves time for firewalls.
+WIRE = """[Unit]
+DefaultDependencies=no
+After=network-pre.target
+Wants=network-pre.target
+Before=network.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/python3 /share/wire.py up /share/counts-%b
+[Install]
+WantedBy=sysinit.target
+"""
+# There before everything; nothing stops it at shutdown, nor kills it for its name.
+SEND = """[Unit]
+DefaultDependencies=no
+[Service]
+Type=exec
+Nice=10
+ExecStart=@/usr/bin/python3 @send /share/wire.py send /share/counts-%b
+[Install]
+WantedBy=sysinit.target
+"""
+UNITS = {"wire": WIRE, "send": SEND}
 MARKER = 0x888E                 # IEEE 802.1X, which this system may always send, and here does not
 UPKEEP = (133, 135, 136, 143)   # kinds of ICMPv6 that keep a link going
 KINDS = ("leaked", "transport", "marker", "upkeep", "attempts", "first_leak", "last_leak", "last_transport", "insisted")
