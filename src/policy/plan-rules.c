@@ -302,24 +302,32 @@ static void plan_claims(Planner *planner, int family)
 static const uint8_t sent_protocols[] = { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP,
                                           IPPROTO_GRE,  IPPROTO_ESP, IPPROTO_SCTP };
 
-/* Whatever is sent is in the VPN's hands, or refused, as it is by the rule for everything. What
+static void add_sent(Planner *planner, KsRule rule)
+{
+        for (guint i = 0; i < G_N_ELEMENTS(sent_protocols); i++) {
+                KsRule one = rule;
+
+                one.ipproto = sent_protocols[i];
+                if (one.family == AF_INET6 && one.ipproto == IPPROTO_ICMP)
+                        one.ipproto = IPPROTO_ICMPV6;
+                if (one.ipproto == IPPROTO_UDP) {
+                        one.dport_first = 1;
+                        one.dport_last = G_MAXUINT16 - 1;
+                }
+                add_rule(planner, &one);
+        }
+}
+
+/* Whatever is sent is in the VPN's hands, or refused, as it is by the rules for everything. What
  * passes is a question about a route (RTM_GETROUTE), which in IPv4 is about UDP without a port
  * and in IPv6 about no protocol. The kernel takes no range that ends in 65535. */
 static void plan_sent(Planner *planner, int family)
 {
-        for (guint i = 0; i < G_N_ELEMENTS(sent_protocols); i++) {
-                KsRule rule = rule_lookup(planner, family, KS_OFFSET_SENT,
-                                          planner->settings->table);
+        KsRule refuse = rule_lookup(planner, family, KS_OFFSET_SENT_FLOOR, 0);
 
-                rule.ipproto = sent_protocols[i];
-                if (family == AF_INET6 && rule.ipproto == IPPROTO_ICMP)
-                        rule.ipproto = IPPROTO_ICMPV6;
-                if (rule.ipproto == IPPROTO_UDP) {
-                        rule.dport_first = 1;
-                        rule.dport_last = G_MAXUINT16 - 1;
-                }
-                add_rule(planner, &rule);
-        }
+        refuse.action = block_rule_action(planner->settings->block_with);
+        add_sent(planner, rule_lookup(planner, family, KS_OFFSET_SENT, planner->settings->table));
+        add_sent(planner, refuse);
 }
 
 static void plan_server(Planner *planner, const KsPrefix *server, uint32_t uid)

@@ -129,7 +129,7 @@ static const struct RuleSwitch {
         { "dns", NULL, KS_OFFSET_DNS, KS_OFFSET_DNS + 3 },
         { "host-networks", NULL, KS_OFFSET_HOST, KS_OFFSET_HOST },
         { "lan", NULL, KS_OFFSET_LAN, KS_OFFSET_LAN_ALL },
-        { "sent", NULL, KS_OFFSET_SENT, KS_OFFSET_SENT },
+        { "sent", NULL, KS_OFFSET_SENT, KS_OFFSET_SENT_FLOOR },
         { "catch-all", NULL, KS_OFFSET_SENT, KS_OFFSET_ALL },
         { "floor", NULL, KS_OFFSET_FLOOR, KS_OFFSET_FLOOR },
         { "dhcp-user", widen_dhcp },

@@ -257,6 +257,8 @@ WAYS = [
     *spread("T7", TO_SERVER, VPN_SERVER, far="server", inside="tunnel", settings=("mark", "endpoint")),
     *spread("T7", {f"root-{name}": order for name, order in TO_SERVER.items()}, VPN_SERVER, far="server", inside="tunnel",
             settings=("endpoint",), user="root"),
+    *spread("T7", {"root-udp-device": UDP | {"port": 9999, "device": UPLINK}}, VPN_SERVER, far="server",
+            settings=("endpoint",), user="root"),
     *spread("T7", TO_SERVER_INSISTENT, VPN_SERVER, far="server"),
     *spread("T7", {f"{name}-port": order | {"sport": PORT} for name, order in (TO_SERVER | TO_SERVER_INSISTENT).items()
                    if name != "icmp-device"}, VPN_SERVER, far="server", vpn=("gone",), settings=("mark", "port")),
@@ -321,7 +323,9 @@ def by_table(way):
 
 BY_GUARD = alone("T19", "guard", lambda way: way.scene.lan == "private" and
                  (way.scene.vpn == "gone" or way.row in ("T2", "T3")))
-BY_STEERING = alone("T20", "steering", by_table)
+BY_STEERING = alone("T20", "steering", by_table) + [
+    replace(way, row="T20", origin=way.row, scene=way.scene._replace(layers="steering"))
+    for way in WAYS if way.name == "root-udp-device" and way.family == 6]
 BY_FLOOR = alone("T19", "floor", lambda way: way.row == "T1" and by_table(way) and way.scene.vpn == "gone" and
                  way.scene.lan == "none")
 
