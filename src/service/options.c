@@ -7,12 +7,16 @@
 #include "common/error.h"
 #include "service/options.h"
 
+/* Says that nothing further is to be read, since what was read is refused already. */
+#define ENOUGH (-E2BIG)
+
+/* What is beyond the limit isn't even looked at: whoever may call may send megabytes. */
 static int add(GPtrArray *options, const char *key, const char *value)
 {
-        /* One more than may be, and the limit is told; what follows isn't kept. */
-        if (options->len <= KS_PROFILE_OPTIONS_MAX)
-                g_ptr_array_add(options, ks_option_new(key, value));
-        return 0;
+        gboolean is_long = strlen(key) + strlen(value) > KS_PROFILE_SIZE_MAX;
+
+        g_ptr_array_add(options, ks_option_new(key, value));
+        return is_long || options->len > KS_PROFILE_OPTIONS_MAX ? ENOUGH : 0;
 }
 
 static int read_strings(sd_bus_message *message, GPtrArray *options, const char *key)
@@ -22,8 +26,11 @@ static int read_strings(sd_bus_message *message, GPtrArray *options, const char 
 
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_read_basic(message, 's', &value)) > 0)
-                add(options, key, value);
+        while ((r = sd_bus_message_read_basic(message, 's', &value)) > 0) {
+                r = add(options, key, value);
+                if (r < 0)
+                        return r;
+        }
         return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
@@ -67,13 +74,11 @@ static int read_value(sd_bus_message *message, GPtrArray *options, const char *k
                 return r;
         if (!g_str_equal(contents, "as") &&
             !(strlen(contents) == 1 && strchr("sbqut", *contents))) {
-                if (!*error)
-                        g_set_error(
-                                error, KS_ERROR, KS_ERROR_INVALID_ARGUMENT,
-                                "options: %.60s: has the type '%.20s'; give a string (s), several "
-                                "(as), a number (u) or a boolean (b)",
-                                key, contents);
-                return sd_bus_message_skip(message, "v");
+                g_set_error(error, KS_ERROR, KS_ERROR_INVALID_ARGUMENT,
+                            "options: %.60s: has the type '%.20s'; give a string (s), several "
+                            "(as), a number (u) or a boolean (b)",
+                            key, contents);
+                return ENOUGH;
         }
         r = sd_bus_message_enter_container(message, 'v', contents);
         if (r < 0)
@@ -119,7 +124,7 @@ int ks_options_read(sd_bus_message *message, KsProfile **profile, GError **error
 
         if (r >= 0)
                 r = read_options(message, options, &local);
-        if (r < 0)
+        if (r < 0 && r != ENOUGH)
                 return r;
         if (local)
                 g_propagate_error(error, g_steal_pointer(&local));

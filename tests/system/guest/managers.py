@@ -228,6 +228,8 @@ def resolved_while_off():
     release()
     write("/etc/systemd/resolved.conf.d/test.conf", RESOLVED)
     out("systemctl start systemd-resolved.service")
+    # It says that it is ready before it has its name on the bus.
+    eventually(lambda: sh("busctl status org.freedesktop.resolve1", ok=False).returncode == 0, "resolved is on the bus")
     out(f"resolvectl dns {wire.LINK} {LAN_SERVER}")
     with host.sender(leaks=True):
         everybody_resolves(beside.NAME_SERVERS[LAN_SERVER])
