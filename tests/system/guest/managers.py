@@ -223,13 +223,17 @@ def vpn_has_a_server():
     out(f"resolvectl dns {beside.LINK} {VPN_SERVER}")
 
 
+def resolved(verb):
+    """Start it. It says that it is ready before it has its name on the bus."""
+    out(f"systemctl {verb} systemd-resolved.service")
+    eventually(lambda: sh("busctl status org.freedesktop.resolve1", ok=False).returncode == 0, "resolved is on the bus")
+
+
 @check
 def resolved_while_off():
     release()
     write("/etc/systemd/resolved.conf.d/test.conf", RESOLVED)
-    out("systemctl start systemd-resolved.service")
-    # It says that it is ready before it has its name on the bus.
-    eventually(lambda: sh("busctl status org.freedesktop.resolve1", ok=False).returncode == 0, "resolved is on the bus")
+    resolved("start")
     out(f"resolvectl dns {wire.LINK} {LAN_SERVER}")
     with host.sender(leaks=True):
         everybody_resolves(beside.NAME_SERVERS[LAN_SERVER])
@@ -245,7 +249,7 @@ def resolved_asks_inside_the_vpn_only():
         vpn_has_a_server()
         everybody_resolves(beside.NAME_SERVERS[VPN_SERVER])
     with unharmed():
-        out("systemctl restart systemd-resolved.service")
+        resolved("restart")
         everybody_resolves(beside.NAME_SERVERS[VPN_SERVER])
     assert asked(VPN_SERVER) >= 4 and asked(LAN_SERVER) == before
 
