@@ -26,11 +26,15 @@ typedef struct LookSocket {
         uint32_t mark;    /* 0: none, or not told to us */
 } LookSocket;
 
-/* The program that has a tun device open. */
+/* A program that has a tun device open. */
 typedef struct LookProgram {
         pid_t pid;
         char *name;
-        GPtrArray *sockets; /* of LookSocket*: those that may lead to a server */
+        uid_t uid;          /* whom it runs as now */
+        int doubt;          /* a negative errno: why the device may be another namespace's */
+        bool is_here;       /* in our network namespace */
+        GPtrArray *sockets; /* of LookSocket*: those that may lead to a server. None when in doubt
+                               or not here */
 } LookProgram;
 
 /* A WireGuard in user space, by its own word. */
@@ -60,15 +64,14 @@ int look_links(GArray **links);
 int look_route(const char *endpoint, uint32_t mark, char link[IFNAMSIZ]);
 
 /**
- * look_program() - who has a tun device open
+ * look_programs() - who has a tun device of our network namespace open
  * @link: the device
- * @ret: (transfer full): the program
+ * @ret: (transfer full): an array of LookProgram*, empty when nobody has it open that we may see.
+ *       Who has one of that name open whose namespace can't be told is among them, in doubt
  *
- * Returns: 0, -ESRCH when nobody has it open that we may see, or another negative errno.
+ * Returns: 0 or a negative errno.
  */
-int look_program(const char *link, LookProgram **ret);
-void look_program_free(LookProgram *program);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LookProgram, look_program_free)
+int look_programs(const char *link, GPtrArray **ret);
 
 /**
  * look_wireguard() - ask a WireGuard in user space by its control socket

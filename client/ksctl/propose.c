@@ -108,10 +108,10 @@ static void add_networks(Proposal *proposal, GPtrArray *allowed)
         add(proposal->findings, "It is for its own networks only.");
 }
 
-static uid_t uid_of_port(const LookProgram *program, uint16_t port)
+static uid_t uid_of_port(GPtrArray *sockets, uint16_t port)
 {
-        for (guint i = 0; program && i < program->sockets->len; i++) {
-                const LookSocket *socket = g_ptr_array_index(program->sockets, i);
+        for (guint i = 0; i < sockets->len; i++) {
+                const LookSocket *socket = g_ptr_array_index(sockets, i);
 
                 if (socket->protocol == IPPROTO_UDP && socket->port == port)
                         return socket->uid;
@@ -120,13 +120,13 @@ static uid_t uid_of_port(const LookProgram *program, uint16_t port)
 }
 
 static void propose_wireguard(Proposal *proposal, const LookWireguard *wireguard,
-                              const LookProgram *program)
+                              GPtrArray *sockets)
 {
         add(proposal->findings, "It is a WireGuard, and its program was asked.");
         if (wireguard->mark) {
                 add_mark(proposal, wireguard->mark);
         } else {
-                add_user(proposal, uid_of_port(program, wireguard->port));
+                add_user(proposal, uid_of_port(sockets, wireguard->port));
                 add(proposal->options, "SourcePort=%u", wireguard->port);
         }
         add(proposal->options, "Protocol=udp");
@@ -187,22 +187,13 @@ static Common compare(GPtrArray *sockets)
         return common;
 }
 
-static void propose_program(Proposal *proposal, const LookProgram *program)
+static void propose_sockets(Proposal *proposal, GPtrArray *sockets, const Common *common)
 {
-        g_autoptr(GPtrArray) sockets = choose_sockets(program->sockets);
-        g_autoptr(GPtrArray) remotes = NULL;
-        const LookSocket *first;
-        Common common;
+        const LookSocket *first = g_ptr_array_index(sockets, 0);
+        bool has_endpoints = common->remote && common->remotes->len <= ENDPOINTS_MAX;
+        bool has_port = !common->remote && common->port;
 
-        if (sockets->len == 0) {
-                proposal->gap = g_strdup("That program has no connection to a server now. Look "
-                                         "again while the VPN is up, or name the keys yourself.");
-                return;
-        }
-        first = g_ptr_array_index(sockets, 0);
-        common = compare(sockets);
-        remotes = common.remotes;
-        if (!common.mark || !common.uid) {
+        if (!common->mark || !common->uid) {
                 proposal->gap = g_strdup("Its sockets have several marks or users. Name the keys "
                                          "yourself.");
                 return;
@@ -211,12 +202,12 @@ static void propose_program(Proposal *proposal, const LookProgram *program)
                 add_mark(proposal, first->mark);
         else
                 add_user(proposal, first->uid);
-        if (common.protocol)
+        if (common->protocol)
                 add(proposal->options, "Protocol=%s",
                     first->protocol == IPPROTO_UDP ? "udp" : "tcp");
-        if (common.remote)
-                add_endpoints(proposal, remotes, first->mark);
-        else if (!first->mark && common.port) {
+        if (has_endpoints)
+                add_endpoints(proposal, common->remotes, first->mark);
+        else if (!first->mark && has_port) {
                 add(proposal->options, "SourcePort=%u", first->port);
                 add(proposal->findings,
                     "It sends from port %u. If that is another one each time, "
@@ -227,6 +218,27 @@ static void propose_program(Proposal *proposal, const LookProgram *program)
                                          "mark, or name its Endpoint=.");
 }
 
+static void propose_programs(Proposal *proposal, GPtrArray *programs, GPtrArray *all)
+{
+        g_autoptr(GPtrArray) sockets = choose_sockets(all);
+        bool is_here = false;
+
+        for (guint i = 0; i < programs->len; i++)
+                is_here |= ((const LookProgram *)g_ptr_array_index(programs, i))->is_here;
+        if (!is_here) {
+                proposal->gap = g_strdup("That program is in another network namespace, so its "
+                                         "sockets don't count. Name the keys yourself.");
+        } else if (sockets->len == 0) {
+                proposal->gap = g_strdup("That program has no connection to a server now. Look "
+                                         "again while the VPN is up, or name the keys yourself.");
+        } else {
+                Common common = compare(sockets);
+
+                propose_sockets(proposal, sockets, &common);
+                g_ptr_array_unref(common.remotes);
+        }
+}
+
 /* The link */
 
 static void no_program(Proposal *proposal, const char *link, int r)
@@ -235,36 +247,71 @@ static void no_program(Proposal *proposal, const char *link, int r)
                 proposal->gap = g_strdup_printf("Who has %s open only the administrator can see: "
                                                 "sudo ksctl vpn add --interface=%s",
                                                 link, link);
-        else if (r == -ESRCH)
+        else if (r < 0)
+                proposal->gap = g_strdup_printf("The sockets of its program can't be read: %s.",
+                                                g_strerror(-r));
+        else
                 proposal->gap = g_strdup_printf(
                         "No program has %s open. Start the VPN, or name the "
                         "keys yourself.",
                         link);
-        else
-                proposal->gap = g_strdup_printf("The sockets of its program can't be read: %s.",
-                                                g_strerror(-r));
+}
+
+/* Tells of who has the device open, and collects their sockets. Returns: whether it is plain whose
+ * program the VPN is; else there is a gap. */
+static bool tell_programs(Proposal *proposal, const char *link, GPtrArray *programs,
+                          GPtrArray *sockets)
+{
+        const LookProgram *first = programs->len ? g_ptr_array_index(programs, 0) : NULL;
+        bool one_user = true;
+        int doubt = 0;
+
+        for (guint i = 0; i < programs->len; i++) {
+                const LookProgram *program = g_ptr_array_index(programs, i);
+
+                add(proposal->findings,
+                    program->doubt ? "%s (process %d) has a device of that name open."
+                                   : "%s (process %d) has it open.",
+                    program->name, (int)program->pid);
+                one_user &= program->uid == first->uid;
+                doubt = program->doubt ? program->doubt : doubt;
+                for (guint j = 0; j < program->sockets->len; j++)
+                        g_ptr_array_add(sockets, g_ptr_array_index(program->sockets, j));
+        }
+        if (doubt && geteuid() != 0)
+                no_program(proposal, link, doubt);
+        else if (doubt)
+                proposal->gap = g_strdup_printf(
+                        "Whether that is this %s or another network namespace's can't be told: "
+                        "%s. Name the keys yourself.",
+                        link, g_strerror(-doubt));
+        else if (!one_user)
+                proposal->gap = g_strdup("Programs of several users have it open. Which of them is "
+                                         "the VPN is for you to tell: name the keys yourself.");
+        return !proposal->gap;
 }
 
 static void propose_tun(Proposal *proposal, const char *link)
 {
         g_autoptr(LookWireguard) wireguard = NULL;
-        g_autoptr(LookProgram) program = NULL;
-        int found = look_program(link, &program), r = look_wireguard(link, &wireguard);
+        g_autoptr(GPtrArray) programs = NULL, sockets = g_ptr_array_new();
+        int found = look_programs(link, &programs), r = look_wireguard(link, &wireguard);
+        bool is_plain = !programs || tell_programs(proposal, link, programs, sockets);
 
-        if (program)
-                add(proposal->findings, "%s (process %d) has it open.", program->name,
-                    (int)program->pid);
-        if (wireguard)
-                propose_wireguard(proposal, wireguard, program);
-        else if (r == -EACCES)
+        if (wireguard && (is_plain || wireguard->mark)) {
+                /* The mark is its own word, and doesn't need to be known by a program. */
+                g_clear_pointer(&proposal->gap, g_free);
+                propose_wireguard(proposal, wireguard, sockets);
+        } else if (r == -EACCES) {
+                g_free(proposal->gap);
                 proposal->gap = g_strdup_printf(
                         "It may be a WireGuard, whose control socket is for "
                         "the administrator: sudo ksctl vpn add "
                         "--interface=%s",
                         link);
-        else if (program)
-                propose_program(proposal, program);
-        else
+        } else if (is_plain && programs && programs->len > 0)
+                propose_programs(proposal, programs, sockets);
+        else if (is_plain)
                 no_program(proposal, link, found);
 }
 

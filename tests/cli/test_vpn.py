@@ -14,8 +14,17 @@ from lib.machine import environment
 from lib.senders import patient
 from lib.wireguard import CLIENT, MARK, PORT, SERVER_PORT
 
+programs = []
 TUNNEL = f"{os.path.dirname(proc.__file__)}/tunnel.py"
 SERVER = "198.51.100.10"
+
+
+@pytest.fixture(autouse=True)
+def end_programs():
+    """A device that outlives a failed test would be found by the next."""
+    yield
+    while programs:
+        programs.pop().kill()
 
 
 @pytest.fixture
@@ -33,6 +42,31 @@ def ksctl(ground, *arguments, user="root", status=0):
     done = proc.run("ksctl", *arguments, namespace=ground.host.name, user=user, check=False, env=environment())
     assert done.returncode == status, done
     return done.stdout if status == 0 else done.stderr
+
+
+def start(ground, link, *arguments, user="root"):
+    """A VPN's program, or what looks like one; its device and its sockets are open when this returns."""
+    program = ground.host.spawn("tunnel", [proc.PYTHON, "-u", TUNNEL, link, *arguments], user=user)
+    programs.append(program)
+    proc.until(lambda: "ready" in program.log() or not program.running(), "the program to open its device", limit=60)
+    assert program.running(), program.log()
+    return program
+
+
+def start_hostile(ground, link):
+    """A user's: sockets of the host, a device of the VPN's name in a namespace of his own."""
+    program = start(ground, link, "udp", "port=5001,5002", "apart=yes", user="guest")
+    assert os.stat(f"/proc/{program.pid}/ns/net").st_ino != os.stat(f"/run/netns/{ground.host.name}").st_ino
+    assert f"\niff:\t{link}\n" in "".join(open(entry.path, encoding="ascii").read()
+                                          for entry in os.scandir(f"/proc/{program.pid}/fdinfo"))
+    return program
+
+
+def gap(ground, *arguments):
+    """Why there is no proposal, whatever is asked for."""
+    told = ksctl(ground, "vpn", "add", "office", *arguments, "--dry-run", status=1)
+    assert ksctl(ground, "vpn", "add", "office", *arguments, "--yes", status=1) == told
+    return " ".join(told.split())
 
 
 def section(text):
@@ -88,10 +122,10 @@ def test_command_lines(alone):
     (("tcp", "mark=7", "to=[2001:db8:51::10]:443"), ("Mark=0x7", "Protocol=tcp", "Endpoint=[2001:db8:51::10]:443")),
     # The kernel goes by whom the socket was made by, not by what its program has become.
     (("udp", "port=1194", "user=guest"), ("User=root", "Protocol=udp", "SourcePort=1194")),
+    (("udp,tcp", f"to={SERVER}:1194,{SERVER}:443"), ("User=root", f"Endpoint={SERVER}:1194", f"Endpoint={SERVER}:443")),
 ))
 def test_what_is_seen_of_a_program(alone, arguments, keys):
-    program = alone.host.spawn("tunnel", [proc.PYTHON, "-u", TUNNEL, "tun7", *arguments])
-    proc.until(lambda: "ready" in program.log() or not program.running(), "the program to open its device")
+    program = start(alone, "tun7", *arguments)
     root = alone.serve(BY_MARK)
     told = ksctl(alone, "vpn", "add", "office", "--dry-run")
     assert section(told) == ["[VPN office]", sorted(("Interface=tun7", "Kind=tun", *keys))]
@@ -106,7 +140,6 @@ def test_what_is_seen_of_a_program(alone, arguments, keys):
     root.call("Reload")
     listed, = [vpn for vpn in root.get("Vpns") if vpn["Name"] == "office"]
     assert {**listed, "Source": "", "Origin": ""} == added and listed["Origin"].startswith(f"{path}:")
-    program.kill()
 
 
 def test_what_cannot_be_seen(alone):
@@ -125,9 +158,44 @@ def test_what_cannot_be_seen(alone):
     assert [vpn["Name"] for vpn in root.get("Vpns")] == ["wg"]
 
 
+def test_a_device_of_the_same_name_elsewhere(alone):
+    """A name in /proc is no proof: it is the program of the device that is here, whoever was first."""
+    alone.serve(BY_MARK)
+    hostile = start_hostile(alone, "tun7")
+    alone.host.ip("tuntap", "add", "tun7", "mode", "tun")
+    assert "No program has tun7 open" in gap(alone)
+    program = start(alone, "tun7", "udp", "mark=0x77", f"to={SERVER}:1194")
+    told = ksctl(alone, "vpn", "add", "office", "--dry-run")
+    keys = ("Interface=tun7", "Kind=tun", "Mark=0x77", "Protocol=udp", f"Endpoint={SERVER}:1194")
+    assert section(told) == ["[VPN office]", sorted(keys)]
+    assert f"(process {program.pid}) has it open" in told and f"process {hostile.pid})" not in told
+    hostile.kill()
+    # Who can't ask the device doesn't take its name for it, either.
+    weak = proc.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "ksctl", "vpn", "add", "--dry-run",
+                    namespace=alone.host.name, check=False, env=environment())
+    assert (weak.returncode, weak.stdout) == (1, "") and "another network namespace's can't be told" in " ".join(
+        weak.stderr.split())
+
+
+@pytest.mark.parametrize("arguments, user, reason", (
+    (("udp", "port=1194", "child=guest"), "root", "Programs of several users have it open"),
+    (("udp", "port=1194", "leave=yes"), "root", "in another network namespace"),
+))
+def test_what_would_be_too_much(alone, arguments, user, reason):
+    """There is no proposal rather than one by which others could send."""
+    root = alone.serve(BY_MARK)
+    alone.host.ip("tuntap", "add", "tun7", "mode", "tun", "user", user)
+    program = start(alone, "tun7", *arguments, user=user)
+    told = gap(alone)
+    assert reason in told and f"(process {program.pid}) has it open" in told
+    assert "sudo ksctl vpn add" in " ".join(ksctl(alone, "vpn", "add", user="tester", status=1).split())
+    assert [vpn["Name"] for vpn in root.get("Vpns")] == ["wg"]
+
+
 @pytest.mark.parametrize("mark", (MARK, 0))
 def test_wireguard_from_nothing_to_protecting(ground, mark):
     """One command tells the kill switch, engaged and blocking, of a WireGuard in user space."""
+    hostile = start_hostile(ground, "wg0")
     ground.connect(mark=mark)
     root = ground.serve(settings=None)
     root.call("Engage")
@@ -138,6 +206,8 @@ def test_wireguard_from_nothing_to_protecting(ground, mark):
     how = ("Mark=0xca6c",) if mark else ("User=root", f"SourcePort={PORT}")
     keys = ("Interface=wg0", "Kind=tun", "Protocol=udp", f"Endpoint={SERVER}:{SERVER_PORT}", *how)
     assert section(told) == ["[VPN wg0]", sorted(keys)]
+    assert told.count("has it open") == 1 and f"process {hostile.pid})" not in told
+    hostile.kill()
     assert "wireguard-go (process" in told and "private" not in told and ground.vpn.private not in told
     assert "nobody to ask" in " ".join(ksctl(ground, "vpn", "add", status=2).split())
     for answer, status in (("n", 1), ("", 1), ("y", 0)):
