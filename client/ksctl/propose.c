@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/names.h"
+
 /* More are kept off the screen; a section takes 64. */
 #define ENDPOINTS_MAX 16
 
@@ -187,6 +189,13 @@ static Common compare(GPtrArray *sockets)
         return common;
 }
 
+/* A user is enough only when it is the VPN's own, as a system's user may be. Root and people send
+ * other things too, which mustn't pass. */
+static bool is_user_enough(uid_t uid)
+{
+        return uid != 0 && uid <= KS_SYSTEM_UID_MAX;
+}
+
 static void propose_sockets(Proposal *proposal, GPtrArray *sockets, const Common *common)
 {
         const LookSocket *first = g_ptr_array_index(sockets, 0);
@@ -196,6 +205,15 @@ static void propose_sockets(Proposal *proposal, GPtrArray *sockets, const Common
         if (!common->mark || !common->uid) {
                 proposal->gap = g_strdup("Its sockets have several marks or users. Name the keys "
                                          "yourself.");
+                return;
+        }
+        if (!first->mark && !has_endpoints && !has_port && !is_user_enough(first->uid)) {
+                g_autofree char *user = user_name(first->uid);
+
+                proposal->gap = g_strdup_printf(
+                        "Everything that %s sends would pass, of whatever program. Give the VPN a "
+                        "mark, a fixed port or a user of its own, or name its Endpoint=.",
+                        user);
                 return;
         }
         if (first->mark)
@@ -213,9 +231,7 @@ static void propose_sockets(Proposal *proposal, GPtrArray *sockets, const Common
                     "It sends from port %u. If that is another one each time, "
                     "give it a fixed port, or a mark.",
                     first->port);
-        } else if (!first->mark && first->uid == 0)
-                proposal->gap = g_strdup("Everything that root sends would pass. Give the VPN a "
-                                         "mark, or name its Endpoint=.");
+        }
 }
 
 static void propose_programs(Proposal *proposal, GPtrArray *programs, GPtrArray *all)

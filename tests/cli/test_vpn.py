@@ -178,6 +178,10 @@ def test_a_device_of_the_same_name_elsewhere(alone):
 
 
 @pytest.mark.parametrize("arguments, user, reason", (
+    # A person's programs share one user.
+    (("udp", "port=1194,1195"), "tester", "Everything that tester sends would pass"),
+    (("udp", "port=1194,1195"), "root", "Everything that root sends would pass"),
+    (("udp,tcp", "to=" + ",".join(f"{SERVER}:{port}" for port in range(1, 18))), "tester", "Everything that tester sends"),
     (("udp", "port=1194", "child=guest"), "root", "Programs of several users have it open"),
     (("udp", "port=1194", "leave=yes"), "root", "in another network namespace"),
 ))
@@ -190,6 +194,15 @@ def test_what_would_be_too_much(alone, arguments, user, reason):
     assert reason in told and f"(process {program.pid}) has it open" in told
     assert "sudo ksctl vpn add" in " ".join(ksctl(alone, "vpn", "add", user="tester", status=1).split())
     assert [vpn["Name"] for vpn in root.get("Vpns")] == ["wg"]
+
+
+def test_a_user_of_its_own_is_enough(alone):
+    """A system's user has nothing else to send."""
+    alone.serve(BY_MARK)
+    alone.host.ip("tuntap", "add", "tun7", "mode", "tun", "user", "daemon")
+    start(alone, "tun7", "udp", "port=1194,1195", user="daemon")
+    told = ksctl(alone, "vpn", "add", "office", "--yes")
+    assert "User=daemon\n" in told and "Protocol=udp\n" in told and "Port=" not in told
 
 
 @pytest.mark.parametrize("mark", (MARK, 0))
