@@ -24,7 +24,7 @@ enum {
         KS_OFFSET_LAN_ALL = 79,      /* the blanket rule, at a place of its own */
         KS_OFFSET_SENT = 80,         /* what is sent, by protocol; questions about routes pass */
         KS_OFFSET_SENT_FLOOR = 81,   /* in IPv6 a socket bound to a device gets no answer there */
-        KS_OFFSET_SERVERS = 82,      /* questions are answered where they are about a VPN's server */
+        KS_OFFSET_SERVERS = 82, /* questions are answered where they are about a VPN's server */
         KS_OFFSET_ALL = 90,
         KS_OFFSET_FLOOR = 91,
         KS_OFFSET_END = 100,

@@ -31,7 +31,7 @@ class Packet(NamedTuple):
 
     def __str__(self):
         ports = f" ports {self.sport} -> {self.dport}" if self.protocol in PORTED else ""
-        return f"ethertype {self.kind:#06x} protocol {self.protocol} {self.source} -> {self.target}{ports}"
+        return f"ethertype {self.kind:#06x} protocol {self.protocol} {self.source} -> {self.target}{ports} {self.data[:8].hex()}"
 
 
 def parse(kind, frame, mac):
@@ -174,5 +174,7 @@ def background(packet):
     if packet.kind == IP6 and packet.protocol == 58 and packet.data:
         kind = packet.data[0]
         asked = socket.inet_ntop(socket.AF_INET6, packet.data[8:24]) if kind == 135 and len(packet.data) >= 24 else ""
-        return kind in (131, 132, 133, 136, 143) or asked.startswith(OWN_LINK)
+        # What a host and its router have to say to each other by the link's own addresses leads nowhere else.
+        return kind in (131, 132, 133, 136, 143) or asked.startswith(OWN_LINK) or \
+            packet.source.startswith("fe80:") and packet.target.startswith("fe80:")
     return packet.protocol == 17 and (packet.sport, packet.dport) == (51820, 51821) and packet.data[8:12] in WIREGUARD
