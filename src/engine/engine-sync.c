@@ -79,7 +79,7 @@ KsPlan *ks_engine_plan(KsEngine *engine, GError **error)
 
         g_array_append_vals(kept, engine->intent.networks, engine->intent.n_networks);
         /* Here, so that no settings come into force without. */
-        ks_pins_apply(engine->pins, engine->settings->vpns);
+        ks_pins_apply(engine->pins, engine->settings);
         ks_units_look(engine->units, engine->settings->vpns);
         return ks_enforcer_plan(engine->enforcer, engine->settings, ks_engine_lan(engine), kept,
                                 error);

@@ -24,7 +24,8 @@ void ks_round_free(KsRound *round)
                 return;
         g_ptr_array_unref(round->answers);
         g_ptr_array_unref(round->vpns);
-        g_array_unref(round->inner);
+        g_array_unref(round->lan);
+        g_array_unref(round->inside);
         g_free(round);
 }
 
@@ -47,7 +48,7 @@ static void ask_for(KsEngine *engine, KsRound *round, const KsVpn *vpn)
                 const KsPin *pin = ks_pins_find(engine->pins, vpn->name, endpoint->host);
                 KsAnswer *answer;
 
-                if (!pin || pin->addresses->len == 0)
+                if (!pin || !ks_pin_in_force(pin))
                         round->all_known = FALSE;
                 if (find_answer(round, endpoint->host))
                         continue;
@@ -104,7 +105,8 @@ KsRound *ks_engine_begin_round(KsEngine *engine, const KsRequest *request)
         round = g_new0(KsRound, 1);
         round->answers = g_ptr_array_new_with_free_func((GDestroyNotify)answer_free);
         round->vpns = g_ptr_array_new_with_free_func((GDestroyNotify)ks_vpn_free);
-        round->inner = g_array_new(FALSE, FALSE, sizeof(KsPrefix));
+        round->lan = g_array_copy(settings->lan_prefixes);
+        round->inside = ks_pins_inside(settings->vpns);
         round->all_known = TRUE;
         /* With LanDns=yes the resolver may be the LAN's all the same. */
         round->by_tunnel = carries_all(engine) && !engine->settings->lan_dns;
@@ -112,8 +114,6 @@ KsRound *ks_engine_begin_round(KsEngine *engine, const KsRequest *request)
         for (guint i = 0; i < settings->vpns->len; i++) {
                 const KsVpn *vpn = g_ptr_array_index(settings->vpns, i);
 
-                g_array_append_vals(round->inner, vpn->inner_servers->data,
-                                    vpn->inner_servers->len);
                 if (vpn->names)
                         ask_for(engine, round, vpn);
         }
@@ -129,11 +129,6 @@ static GArray *tunnels(KsEngine *engine, KsRound *round)
         GArray *networks = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
 
         plan = plan ? plan : engine->idle_plan;
-        for (guint i = 0; i < round->vpns->len; i++) {
-                const KsVpn *vpn = g_ptr_array_index(round->vpns, i);
-
-                g_array_append_vals(networks, vpn->prefixes->data, vpn->prefixes->len);
-        }
         for (guint i = 0; plan && i < plan->vpns->len; i++) {
                 const KsVpn *vpn = ((KsPlanVpn *)g_ptr_array_index(plan->vpns, i))->vpn;
 
@@ -142,7 +137,7 @@ static GArray *tunnels(KsEngine *engine, KsRound *round)
                 g_array_append_vals(networks, vpn->prefixes->data, vpn->prefixes->len);
                 g_array_append_vals(networks, vpn->inner_servers->data, vpn->inner_servers->len);
         }
-        g_array_append_vals(networks, round->inner->data, round->inner->len);
+        g_array_append_vals(networks, round->inside->data, round->inside->len);
         g_array_append_vals(networks, engine->intent.networks, engine->intent.n_networks);
         return networks;
 }
@@ -166,7 +161,7 @@ static void learn_one(KsEngine *engine, KsRound *round, const KsVpn *vpn, const 
 
         for (guint i = 0; answer->addresses && i < answer->addresses->len; i++) {
                 const KsPrefix *address = &g_array_index(answer->addresses, KsPrefix, i);
-                const char *problem = ks_names_judge(vpn->names, inside, address);
+                const char *problem = ks_names_judge(vpn->names, round->lan, inside, address);
 
                 if (!problem) {
                         ks_prefix_array_add(fit, address);
@@ -360,9 +355,11 @@ void ks_engine_report_names(KsEngine *engine, GPtrArray *degraded)
                         const KsNamedEndpoint *endpoint = vpn->names->endpoints->pdata[j];
                         const KsPin *pin = ks_pins_find(engine->pins, vpn->name, endpoint->host);
                         const char *problem = pin && pin->problem ? pin->problem
-                                                                  : "it was never looked up";
+                                              : pin && pin->addresses->len > 0
+                                                      ? "what is known of old is refused"
+                                                      : "it was never looked up";
 
-                        if (!pin || pin->addresses->len == 0)
+                        if (!pin || !ks_pin_in_force(pin))
                                 g_ptr_array_add(
                                         degraded,
                                         g_strdup_printf("The VPN %s can't reach its server %s, "

@@ -15,7 +15,8 @@ typedef struct KsAnswer {
 typedef struct KsRound {
         GPtrArray *answers; /* of KsAnswer*, one a name */
         GPtrArray *vpns;    /* of KsVpn*: whose they are */
-        GArray *inner; /* of KsPrefix: servers that others of these settings reach through a VPN */
+        GArray *lan;        /* of KsPrefix: LanPrefixes= of these settings */
+        GArray *inside;     /* of KsPrefix: what is inside VPNs, as their sections say */
         gboolean all_known; /* every name has addresses already, so this may fail */
         gboolean by_tunnel; /* it was begun while everything went through a VPN */
         guint epoch;        /* of the engine, when it was begun */

@@ -114,20 +114,21 @@ static gboolean is_in_texts(const char *const *texts, guint count, const KsPrefi
         return FALSE;
 }
 
-const char *ks_names_judge(const KsNames *names, const GArray *tunnels, const KsPrefix *address)
+const char *ks_names_judge(const KsNames *names, const GArray *lan, const GArray *tunnels,
+                           const KsPrefix *address)
 {
         static const char *const nowhere[] = { "0.0.0.0/8",   "127.0.0.0/8", "224.0.0.0/4",
                                                "240.0.0.0/4", "::/127",      "::ffff:0:0/96",
                                                "ff00::/8" };
-        const char *const *lan;
+        const char *const *private;
         guint count;
 
         if (is_in_texts(nowhere, G_N_ELEMENTS(nowhere), address))
                 return "is this host's own, a multicast address or none at all";
         if (names->ranges->len > 0)
                 return is_in(names->ranges, address) ? NULL : "is not in EndpointRange=";
-        lan = ks_private_ranges(address->family, &count);
-        if (is_in_texts(lan, count, address))
+        private = ks_private_ranges(address->family, &count);
+        if (is_in_texts(private, count, address) || is_in(lan, address))
                 return "is one of a LAN; if the server really is there, say so with "
                        "EndpointRange=";
         if (is_in(tunnels, address))

@@ -51,6 +51,7 @@ const char *ks_host_problem(const char *host);
 
 /**
  * ks_names_judge() - whether an address that DNS gave may be a VPN's server
+ * @lan: of KsPrefix: networks of the LAN besides the fixed private ranges
  * @tunnels: of KsPrefix: networks inside VPNs
  *
  * Whoever answers DNS must not be able to turn a VPN's own packets to the LAN, to this
@@ -58,4 +59,5 @@ const char *ks_host_problem(const char *host);
  *
  * Returns: the end of a sentence about the address, static; NULL when it may.
  */
-const char *ks_names_judge(const KsNames *names, const GArray *tunnels, const KsPrefix *address);
+const char *ks_names_judge(const KsNames *names, const GArray *lan, const GArray *tunnels,
+                           const KsPrefix *address);

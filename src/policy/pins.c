@@ -59,10 +59,12 @@ static void take_address(KsPin *pin, const KsPrefix *address, guint64 now)
         KsPinned *known = find_address(pin, address);
         KsPinned fresh = { .address = *address, .seen = now };
 
-        if (known)
+        if (known) {
+                fresh.in_force = known->in_force;
                 *known = fresh;
-        else
+        } else {
                 g_array_append_val(pin->addresses, fresh);
+        }
 }
 
 static void miss_addresses(KsPin *pin, guint64 now)
@@ -145,9 +147,14 @@ static void add_selectors(KsVpn *vpn, const KsNamedEndpoint *endpoint, const KsP
         }
 }
 
+/* What every address is judged by. */
+typedef struct Judge {
+        const GArray *lan, *inside;
+} Judge;
+
 /* One endpoint: its selectors, and how it is shown. */
-static void apply_endpoint(GPtrArray *pins, KsVpn *vpn, const KsNamedEndpoint *endpoint,
-                           GPtrArray *shown)
+static void apply_endpoint(GPtrArray *pins, const Judge *judge, KsVpn *vpn,
+                           const KsNamedEndpoint *endpoint, GPtrArray *shown)
 {
         const KsPin *pin = ks_pins_find(pins, vpn->name, endpoint->host);
         GString *text = g_string_new(endpoint->host);
@@ -155,19 +162,57 @@ static void apply_endpoint(GPtrArray *pins, KsVpn *vpn, const KsNamedEndpoint *e
         if (endpoint->port)
                 g_string_append_printf(text, ":%u", endpoint->port);
         for (guint i = 0; pin && i < pin->addresses->len; i++) {
-                const KsPrefix *address = &g_array_index(pin->addresses, KsPinned, i).address;
-                g_autofree char *string = ks_prefix_address_to_string(address);
+                KsPinned *pinned = &g_array_index(pin->addresses, KsPinned, i);
+                g_autofree char *string = ks_prefix_address_to_string(&pinned->address);
 
-                add_selectors(vpn, endpoint, address);
+                if (ks_names_judge(vpn->names, judge->lan, judge->inside, &pinned->address))
+                        continue;
+                pinned->in_force = TRUE;
+                add_selectors(vpn, endpoint, &pinned->address);
                 g_string_append_printf(text, " %s", string);
         }
         g_ptr_array_add(shown, g_string_free(text, FALSE));
 }
 
-void ks_pins_apply(GPtrArray *pins, GPtrArray *vpns)
+gboolean ks_pin_in_force(const KsPin *pin)
 {
+        for (guint i = 0; i < pin->addresses->len; i++)
+                if (g_array_index(pin->addresses, KsPinned, i).in_force)
+                        return TRUE;
+        return FALSE;
+}
+
+GArray *ks_pins_inside(GPtrArray *vpns)
+{
+        GArray *networks = g_array_new(FALSE, TRUE, sizeof(KsPrefix));
+
         for (guint i = 0; i < vpns->len; i++) {
-                KsVpn *vpn = g_ptr_array_index(vpns, i);
+                const KsVpn *vpn = g_ptr_array_index(vpns, i);
+
+                g_array_append_vals(networks, vpn->prefixes->data, vpn->prefixes->len);
+                g_array_append_vals(networks, vpn->inner_servers->data, vpn->inner_servers->len);
+        }
+        return networks;
+}
+
+static void clear_in_force(GPtrArray *pins)
+{
+        for (guint i = 0; i < pins->len; i++) {
+                const KsPin *pin = g_ptr_array_index(pins, i);
+
+                for (guint j = 0; j < pin->addresses->len; j++)
+                        g_array_index(pin->addresses, KsPinned, j).in_force = FALSE;
+        }
+}
+
+void ks_pins_apply(GPtrArray *pins, KsSettings *settings)
+{
+        g_autoptr(GArray) inside = ks_pins_inside(settings->vpns);
+        const Judge judge = { settings->lan_prefixes, inside };
+
+        clear_in_force(pins);
+        for (guint i = 0; i < settings->vpns->len; i++) {
+                KsVpn *vpn = g_ptr_array_index(settings->vpns, i);
                 GPtrArray *shown;
 
                 if (!vpn->names)
@@ -175,7 +220,7 @@ void ks_pins_apply(GPtrArray *pins, GPtrArray *vpns)
                 shown = g_ptr_array_new_with_free_func(g_free);
                 g_array_set_size(vpn->selectors, vpn->names->fixed);
                 for (guint j = 0; j < vpn->names->endpoints->len; j++)
-                        apply_endpoint(pins, vpn, vpn->names->endpoints->pdata[j], shown);
+                        apply_endpoint(pins, &judge, vpn, vpn->names->endpoints->pdata[j], shown);
                 g_clear_pointer(&vpn->servers, g_ptr_array_unref);
                 vpn->servers = shown;
         }

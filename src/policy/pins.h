@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "policy/names.h"
+#include "policy/settings.h"
 #include "policy/vpn.h"
 
 /* Addresses of one name that are kept, and that are taken from one answer. */
@@ -18,6 +19,7 @@ typedef struct KsPinned {
         guint64 seen;   /* CLOCK_REALTIME, µs: when an answer had it last */
         guint64 missed; /* when an answer through a tunnel lacked it first; 0: the last one had it
                          */
+        gboolean in_force; /* ks_pins_apply() let it be a server */
 } KsPinned;
 
 /* What is known of one name, for one VPN. */
@@ -51,13 +53,27 @@ KsPin *ks_pins_get(GPtrArray *pins, const char *vpn, const char *host);
  */
 void ks_pin_learn(KsPin *pin, const GArray *answer, gboolean by_tunnel, guint64 now);
 
+/* Whether any address of it is a server now. */
+gboolean ks_pin_in_force(const KsPin *pin);
+
 /* Forgets names that no VPN has. @vpns: of KsVpn*. Returns: whether there were any. */
 gboolean ks_pins_prune(GPtrArray *pins, GPtrArray *vpns);
 
 /**
- * ks_pins_apply() - make the selectors of VPNs whose servers are given by name
- * @vpns: of KsVpn*, changed
+ * ks_pins_inside() - networks inside VPNs, as far as their sections tell
+ * @vpns: of KsVpn*
  *
- * A name without an address makes no selector: it matches nothing.
+ * Returns: a new array of KsPrefix.
  */
-void ks_pins_apply(GPtrArray *pins, GPtrArray *vpns);
+GArray *ks_pins_inside(GPtrArray *vpns);
+
+/**
+ * ks_pins_apply() - make the selectors of VPNs whose servers are given by name
+ * @pins: which addresses are in force is kept in them
+ * @settings: their VPNs are changed
+ *
+ * A name without an address makes no selector: it matches nothing. Addresses are judged
+ * again, since settings may have come that refuse what was learned before; such ones stay
+ * pinned, for settings that allow them.
+ */
+void ks_pins_apply(GPtrArray *pins, KsSettings *settings);

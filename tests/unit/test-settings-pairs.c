@@ -80,7 +80,7 @@ static void test_units_by_name(void)
         ks_prefix_parse("198.51.100.1", &address, NULL);
         g_array_append_val(answer, address);
         ks_pin_learn(ks_pins_get(pins, "a", "v.example.org"), answer, FALSE, 1);
-        ks_pins_apply(pins, settings->vpns);
+        ks_pins_apply(pins, settings);
         g_assert_cmpuint(vpn->selectors->len, ==, 2);
         words = ks_selector_to_string(&g_array_index(vpn->selectors, KsSelector, 1));
         g_assert_cmpstr(words, ==, "from its unit, udp, to 198.51.100.1 port 1194");

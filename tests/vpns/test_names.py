@@ -56,6 +56,15 @@ def marked(ground):
     return counts["transport4"] > 0, counts["transport6"] > 0
 
 
+def to_both(ground):
+    """Whether the VPN's own packets arrive at the router that go to the server, and to a forged address."""
+    before = ground.uplink.snapshot()
+    ground.probe(*({"kind": "udp", "to": to, "port": SERVER_PORT, "sport": 51820, "mark": MARK}
+                   for to in (VPN_SERVER[4], "203.0.113.9")), user="root")
+    ground.uplink.settle()
+    return ground.uplink.since(before)["transport4"] > 0, ground.uplink.leaks(before) != {}
+
+
 @pytest.mark.parametrize("family", (4, 6))
 def test_connects_from_nothing_by_the_pinned_address(ground, names, family):
     names.zone({VPN: [VPN_SERVER[family]]})
@@ -315,6 +324,12 @@ def test_a_spoofed_answer_takes_nothing_away(ground, names):
     leaks, _ = ground.attempt({"kind": "udp", "to": "203.0.113.9", "port": SERVER_PORT, "device": "eth0"},
                               {"kind": "udp", "to": VPN_SERVER[4], "port": SERVER_PORT, "device": "eth0"})
     assert leaks == {}
+    # With the mark it does, until a range takes it away from what is pinned.
+    assert to_both(ground) == (True, True)
+    ground.daemon.configure(BY_NAME + f"EndpointRange={VPN_SERVER[4]}/24\n")
+    root.call("Reload")
+    assert servers(root) == [VPN_SERVER[4]]
+    assert to_both(ground) == (True, False)
 
 
 def test_nobody_else_may_ask_the_helper(ground, names):
