@@ -26,13 +26,12 @@ char *ks_hosts_text(GPtrArray *pins, gboolean up)
                 const KsPin *pin = g_ptr_array_index(pins, i);
 
                 for (guint j = 0; j < pin->addresses->len; j++) {
-                        const KsPrefix *address = &g_array_index(pin->addresses, KsPinned, j)
-                                                           .address;
-                        g_autofree char *string = ks_prefix_address_to_string(address);
+                        const KsPinned *pinned = &g_array_index(pin->addresses, KsPinned, j);
+                        g_autofree char *string = ks_prefix_address_to_string(&pinned->address);
                         g_autofree char *line = g_strdup_printf("%s %s\n", string, pin->host);
 
                         /* Two VPNs may have the same server. */
-                        if (g_hash_table_add(seen, g_strdup(line)))
+                        if (pinned->in_force && g_hash_table_add(seen, g_strdup(line)))
                                 g_string_append(text, line);
                 }
         }
@@ -60,16 +59,18 @@ static gboolean write_anew(int directory, const char *text)
                renameat(directory, aside, directory, FILE_NAME) == 0;
 }
 
-void ks_hosts_write(const char *path, const char *text)
+gboolean ks_hosts_write(const char *path, const char *text)
 {
         _cleanup_close_ int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_close_ int fd = -1;
 
         if (directory >= 0)
                 fd = openat(directory, FILE_NAME, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-        if (directory < 0 || !(fd >= 0 ? write_in_place(fd, text) : write_anew(directory, text)))
-                ks_log(LOG_WARNING,
-                       "Can't write %s/" FILE_NAME ": %s; a VPN that asks for its server's name "
-                       "can't connect while engaged",
-                       path, g_strerror(errno));
+        if (directory >= 0 && (fd >= 0 ? write_in_place(fd, text) : write_anew(directory, text)))
+                return TRUE;
+        ks_log(LOG_WARNING,
+               "Can't write %s/" FILE_NAME ": %s; a VPN that asks for its server's name can't "
+               "connect while engaged",
+               path, g_strerror(errno));
+        return FALSE;
 }

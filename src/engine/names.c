@@ -340,8 +340,8 @@ void ks_engine_follow_names(KsEngine *engine)
         if (!engine->runtime_directory || engine->hosts_current)
                 return;
         text = ks_hosts_text(engine->pins, ks_intent_is_up(&engine->intent));
-        ks_hosts_write(engine->runtime_directory, text);
-        engine->hosts_current = TRUE;
+        /* Else the next change of anything tries again. */
+        engine->hosts_current = ks_hosts_write(engine->runtime_directory, text);
 }
 
 void ks_engine_report_names(KsEngine *engine, GPtrArray *degraded)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/error.h"
+#include "engine/hosts.h"
 #include "engine/store-pins.h"
 #include "tests/unit/host.h"
 #include "tests/unit/store-place.h"
@@ -191,6 +192,42 @@ static void test_damaged(Place *place, gconstpointer data)
                 }
 }
 
+/* Only what is in force is told to the VPNs' programs. */
+static void test_hosts_text(void)
+{
+        g_autoptr(GPtrArray) pins = ks_pins_new();
+        KsPin *pin = ks_pins_get(pins, "a", "vpn.example.org");
+        g_autofree char *up = NULL, *off = NULL;
+
+        learn(pin, "192.0.2.1 2001:db8::1 192.0.2.2", FALSE, NOW);
+        learn(ks_pins_get(pins, "b", "other.example.org"), "192.0.2.3", FALSE, NOW);
+        g_array_index(pin->addresses, KsPinned, 0).in_force = TRUE;
+        g_array_index(pin->addresses, KsPinned, 1).in_force = TRUE;
+        up = ks_hosts_text(pins, TRUE);
+        g_assert_nonnull(strstr(up, "\n192.0.2.1 vpn.example.org\n2001:db8::1 vpn.example.org\n"));
+        g_assert_null(strstr(up, "192.0.2.2"));
+        g_assert_null(strstr(up, "other.example.org"));
+        off = ks_hosts_text(pins, FALSE);
+        g_assert_null(strstr(off, "example.org"));
+}
+
+static void test_hosts_written(Place *place, gconstpointer data)
+{
+        g_autofree char *path = g_build_filename(place->directory, "hosts", NULL);
+        g_autofree char *text = NULL;
+
+        (void)data;
+        g_assert_cmpint(g_mkdir(path, 0700), ==, 0);
+        g_assert_false(ks_hosts_write(place->directory, "one\n"));
+        g_assert_cmpint(g_rmdir(path), ==, 0);
+        g_assert_false(ks_hosts_write(path, "one\n"));
+        g_assert_true(ks_hosts_write(place->directory, "first\n"));
+        g_assert_true(ks_hosts_write(place->directory, "two\n"));
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        g_assert_cmpstr(text, ==, "two\n");
+        g_assert_cmpint(g_remove(path), ==, 0);
+}
+
 #define ADD(name, function)                                                                        \
         g_test_add("/pins/" name, Place, NULL, place_set_up, function, place_tear_down)
 
@@ -203,6 +240,8 @@ int main(int argc, char **argv)
         g_test_add_func("/pins/clock-set-back", test_clock_set_back);
         g_test_add_func("/pins/one-answer-takes-half-at-most", test_one_answer_takes_half_at_most);
         g_test_add_func("/pins/prune", test_prune);
+        g_test_add_func("/pins/hosts-text", test_hosts_text);
+        ADD("hosts-written", test_hosts_written);
         ADD("stored", test_stored);
         ADD("damaged", test_damaged);
         return g_test_run();

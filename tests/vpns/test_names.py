@@ -9,7 +9,7 @@ from lib import proc
 from lib.bus import refused
 from lib.daemon import CONFIGURATION
 from lib.internet import VPN_SERVER
-from lib.names import RESOLVER, VPN, NamedWireGuard, Names, bus_call
+from lib.names import HOSTS, RESOLVER, VPN, NamedWireGuard, Names, bus_call
 from lib.wireguard import MARK, SERVER_PORT, generate_key, launch
 
 BY_NAME = f"""[VPN wg]
@@ -54,6 +54,15 @@ def marked(ground):
     ground.uplink.settle()
     counts = ground.uplink.since(before)
     return counts["transport4"] > 0, counts["transport6"] > 0
+
+
+def content(path):
+    with open(path, encoding="utf-8") as opened:
+        return opened.read()
+
+
+def hosts():
+    return content(HOSTS)
 
 
 def to_both(ground):
@@ -325,11 +334,24 @@ def test_a_spoofed_answer_takes_nothing_away(ground, names):
                               {"kind": "udp", "to": VPN_SERVER[4], "port": SERVER_PORT, "device": "eth0"})
     assert leaks == {}
     # With the mark it does, until a range takes it away from what is pinned.
-    assert to_both(ground) == (True, True)
+    assert to_both(ground) == (True, True) and f"\n203.0.113.9 {VPN}\n" in hosts()
     ground.daemon.configure(BY_NAME + f"EndpointRange={VPN_SERVER[4]}/24\n")
     root.call("Reload")
     assert servers(root) == [VPN_SERVER[4]]
     assert to_both(ground) == (True, False)
+    assert "203.0.113.9" not in hosts() and f"\n{VPN_SERVER[4]} {VPN}\n" in hosts()
+
+
+def test_a_hosts_file_that_could_not_be_written_is_tried_again(ground, names):
+    names.zone({VPN: [VPN_SERVER[4]]})
+    root = ground.serve(BY_NAME)
+    os.unlink(HOSTS)
+    os.mkdir(HOSTS)
+    root.call("Engage")
+    assert servers(root) == [VPN_SERVER[4]] and os.path.isdir(HOSTS)
+    os.rmdir(HOSTS)
+    root.call("SetLan", "none")
+    assert f"\n{VPN_SERVER[4]} {VPN}\n" in hosts()
 
 
 def test_nobody_else_may_ask_the_helper(ground, names):
