@@ -81,7 +81,7 @@ static void free_call(gpointer userdata)
         g_free(call);
 }
 
-static void on_names(gboolean cancelled, gpointer userdata)
+static void on_names(KsResolved result, gpointer userdata)
 {
         Call *call = userdata;
         sd_bus_message *message = call->message;
@@ -89,10 +89,14 @@ static void on_names(gboolean cancelled, gpointer userdata)
         gboolean nothing_to_do = FALSE;
 
         /* Prompt and names took their time; the world may be another. */
-        if (cancelled)
+        if (result == KS_RESOLVER_CANCELLED)
                 sd_bus_reply_method_errorf(message, KS_ERROR_PREFIX "Conflict",
                                            "It was released while the names of VPN servers were "
                                            "looked up");
+        else if (result == KS_RESOLVER_FULL)
+                sd_bus_reply_method_errorf(message, KS_ERROR_PREFIX "LimitsExceeded",
+                                           "Too many calls wait already for the names of VPN "
+                                           "servers to be looked up; try again in ten seconds");
         else if (ks_engine_check(call->manager->engine, &call->request, &nothing_to_do, &error) &&
                  (nothing_to_do ||
                   ks_engine_execute(call->manager->engine, &call->request, &error)))

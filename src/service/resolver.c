@@ -19,13 +19,15 @@
 #define REFRESH_FAILED_SECONDS 5
 /* More than any answer has that is worth reading. */
 #define ADDRESSES_MAX 64
+/* Calls that wait for one flight. */
+#define WAITERS_MAX 64
 
 /* A round of questions on its way. */
 typedef struct Flight {
         KsResolver *resolver;
         KsRound *round;
-        GPtrArray *slots; /* of sd_bus_slot*: questions that wait for their answer */
-        guint limit_source;
+        GPtrArray *slots;   /* of sd_bus_slot*: questions that wait for their answer */
+        guint limit_source; /* its limit; once it has landed, the next waiter's turn */
         guint open;
         gboolean raising; /* not for Reload or AddVpn, nor by itself */
         GArray *waiters;  /* of Waiter */
@@ -91,8 +93,8 @@ void ks_resolver_free(KsResolver *resolver)
         g_free(resolver);
 }
 
-/* Tells everybody who waits. The flight is no longer among the others. */
-static void tell(Flight *flight, gboolean cancelled)
+/* Tells everybody who waits that it won't be. */
+static void cancel(Flight *flight)
 {
         g_autoptr(GArray) waiters = g_steal_pointer(&flight->waiters);
 
@@ -100,7 +102,7 @@ static void tell(Flight *flight, gboolean cancelled)
         for (guint i = 0; i < waiters->len; i++) {
                 Waiter *waiter = &g_array_index(waiters, Waiter, i);
 
-                waiter->done(cancelled, waiter->userdata);
+                waiter->done(KS_RESOLVER_CANCELLED, waiter->userdata);
         }
 }
 
@@ -122,15 +124,35 @@ static void schedule_refresh(KsResolver *resolver)
                                                          resolver);
 }
 
+/* Tells one of those who wait, each of whom has a whole request carried out. What else there
+ * is to do gets its turn in between. */
+static gboolean on_turn(gpointer userdata)
+{
+        Flight *flight = userdata;
+
+        flight->limit_source = 0;
+        if (flight->waiters->len > 0) {
+                Waiter waiter = g_array_index(flight->waiters, Waiter, 0);
+
+                g_array_remove_index(flight->waiters, 0);
+                waiter.done(KS_RESOLVED, waiter.userdata);
+        }
+        if (flight->waiters->len > 0) {
+                flight->limit_source = g_idle_add_full(G_PRIORITY_DEFAULT, on_turn, flight, NULL);
+                return G_SOURCE_REMOVE;
+        }
+        g_ptr_array_remove(flight->resolver->flights, flight);
+        return G_SOURCE_REMOVE;
+}
+
 /* The answers are there, or time is up. */
 static void land(Flight *flight)
 {
         KsResolver *resolver = flight->resolver;
         gboolean refresh = resolver->refresh == flight, complete;
-        guint place;
 
-        if (g_ptr_array_find(resolver->flights, flight, &place))
-                g_ptr_array_steal_index(resolver->flights, place);
+        /* What is late is not read any more. */
+        g_ptr_array_set_size(flight->slots, 0);
         if (refresh)
                 resolver->refresh = NULL;
         complete = ks_engine_learn(resolver->engine, flight->round);
@@ -140,8 +162,8 @@ static void land(Flight *flight)
                                                            REFRESH_FAILED_SECONDS, REFRESH_SECONDS);
                 schedule_refresh(resolver);
         }
-        tell(flight, FALSE);
-        flight_free(flight);
+        /* The first one now: what it asked for was learned for it. */
+        on_turn(flight);
 }
 
 static gboolean on_limit(gpointer userdata)
@@ -287,7 +309,7 @@ void ks_resolver_before(KsResolver *resolver, const KsRequest *request, KsResolv
         Flight *flight = NULL;
 
         if (!round) {
-                done(FALSE, userdata);
+                done(KS_RESOLVED, userdata);
                 return;
         }
         /* However many ask for it, the names are looked up once at a time. */
@@ -297,6 +319,10 @@ void ks_resolver_before(KsResolver *resolver, const KsRequest *request, KsResolv
                 ks_round_free(round);
         else
                 flight = take_off(resolver, round, raising);
+        if (flight->waiters->len >= WAITERS_MAX) {
+                done(KS_RESOLVER_FULL, userdata);
+                return;
+        }
         g_array_append_val(flight->waiters, waiter);
 }
 
@@ -312,7 +338,7 @@ void ks_resolver_cancel_raising(KsResolver *resolver)
         if (!flight)
                 return;
         flight->raising = FALSE;
-        tell(flight, TRUE);
+        cancel(flight);
 }
 
 void ks_resolver_follow(KsResolver *resolver)

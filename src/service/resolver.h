@@ -10,12 +10,17 @@
  * then while a VPN carries all traffic. */
 typedef struct KsResolver KsResolver;
 
+typedef enum KsResolved {
+        KS_RESOLVED,           /* or could not be; the request can be carried out */
+        KS_RESOLVER_CANCELLED, /* it must not be carried out any more */
+        KS_RESOLVER_FULL,      /* nor when too many wait already */
+} KsResolved;
+
 /**
- * KsResolverDone - the names were looked up, or could not be
- * @cancelled: the request must not be carried out any more
+ * KsResolverDone - what became of it
  * @userdata: freed by it
  */
-typedef void (*KsResolverDone)(gboolean cancelled, gpointer userdata);
+typedef void (*KsResolverDone)(KsResolved result, gpointer userdata);
 
 /* @bus: a reference is taken. */
 KsResolver *ks_resolver_new(sd_bus *bus, KsEngine *engine);
@@ -23,8 +28,8 @@ void ks_resolver_free(KsResolver *resolver);
 
 /**
  * ks_resolver_before() - look up what a request depends on
- * @done: called at once when there is nothing to ask, else from the main loop, within
- *   seconds, whatever is answered
+ * @done: called at once when there is nothing to ask or no more can wait, else from the main loop,
+ * within seconds, whatever is answered
  * @free_userdata: frees @userdata when @done will not be called
  */
 void ks_resolver_before(KsResolver *resolver, const KsRequest *request, KsResolverDone done,

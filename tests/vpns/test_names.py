@@ -234,10 +234,31 @@ def test_dns_that_does_not_answer(ground, names):
     assert other.state()[0] == "off"
     ground.assert_nothing_left()
 
-    root.call("Engage", limit=60)
+    # However many wait for it.
+    pending = [root.start("Engage") for _ in range(3)]
+    for number in pending:
+        root.finish(number, limit=60)
     state, details = root.state()
     assert state == "blocking"
     assert "DNS gave no answer in time" in details["Degraded"][0]
+
+
+def test_no_more_than_a_limit_waits(ground, names):
+    names.zone({VPN: None})
+    root = ground.serve(BY_NAME)
+    pending = [root.start("Engage") for _ in range(65)]
+
+    def answered():
+        return [number for number in pending if root.answered(number)]
+    proc.until(answered, "the one too many")
+    too_many, = answered()
+    error = refused(root.finish, too_many)
+    assert error.name.endswith(".LimitsExceeded") and "wait already" in error.message
+    pending.remove(too_many)
+    ground.caller("root").call("Release")
+    for number in pending:
+        assert refused(root.finish, number).name.endswith(".Conflict")
+    assert root.state()[0] == "off"
 
 
 def test_vpns_that_are_added_at_a_time_have_their_own_names_looked_up(ground, names):
