@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/engine-private.h"
+#include "engine/round.h"
 
 /* Reads what was pinned. */
 void ks_engine_load_pins(KsEngine *engine);
@@ -12,9 +13,6 @@ void ks_engine_load_pins(KsEngine *engine);
  *   looked up, or its addresses are refused
  */
 gboolean ks_engine_check_names(const KsEngine *engine, const KsSettings *fresh, GError **error);
-
-/* After settings came into force: forget names that they don't have. */
-void ks_engine_prune_names(KsEngine *engine);
 
 /* After the state may have changed: the hosts file, the epoch. */
 void ks_engine_follow_names(KsEngine *engine);

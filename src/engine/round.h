@@ -42,6 +42,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KsRound, ks_round_free)
  */
 gboolean ks_engine_learn(KsEngine *engine, KsRound *round);
 
+/* After settings came into force, or a request was refused that brought names: forget names
+ * that the settings in force don't have. */
+void ks_engine_prune_names(KsEngine *engine);
+
 /* A number that changes with the ways that a question may take. */
 guint ks_engine_epoch(const KsEngine *engine);
 

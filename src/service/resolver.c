@@ -141,6 +141,8 @@ static gboolean on_turn(gpointer userdata)
                 flight->limit_source = g_idle_add_full(G_PRIORITY_DEFAULT, on_turn, flight, NULL);
                 return G_SOURCE_REMOVE;
         }
+        /* Of a request that was refused nothing is left. */
+        ks_engine_prune_names(flight->resolver->engine);
         g_ptr_array_remove(flight->resolver->flights, flight);
         return G_SOURCE_REMOVE;
 }

@@ -7,7 +7,7 @@ import pytest
 
 from lib import proc
 from lib.bus import refused
-from lib.daemon import CONFIGURATION
+from lib.daemon import CONFIGURATION, STATE
 from lib.internet import VPN_SERVER
 from lib.names import HOSTS, RESOLVER, VPN, NamedWireGuard, Names, bus_call
 from lib.wireguard import MARK, SERVER_PORT, generate_key, launch
@@ -59,6 +59,12 @@ def marked(ground):
 def content(path):
     with open(path, encoding="utf-8") as opened:
         return opened.read()
+
+
+def pins_of(root):
+    """What is pinned once everything is done that belongs to the last call; its answer comes before."""
+    root.state()
+    return content(f"{STATE}/pins")
 
 
 def hosts():
@@ -361,6 +367,25 @@ def test_a_spoofed_answer_takes_nothing_away(ground, names):
     assert servers(root) == [VPN_SERVER[4]]
     assert to_both(ground) == (True, False)
     assert "203.0.113.9" not in hosts() and f"\n{VPN_SERVER[4]} {VPN}\n" in hosts()
+
+
+def test_what_is_refused_leaves_no_pin(ground, names):
+    names.zone({VPN: [VPN_SERVER[4]], "other.example.org": ["192.168.77.10"], "lan.example.org": ["203.0.113.9"]})
+    root = ground.serve(BY_NAME)
+    root.call("Reload")
+    keys = {key: {"variant": ["s", value]} for key, value in (("Interface", "tun5"), ("Mark", "0x55"), ("Protocol", "udp"))}
+    for server, killswitch in (("other.example.org", ""), ("lan.example.org", "LanPrefixes=public:203.0.113.0/24\n")):
+        ground.daemon.configure(f"[Killswitch]\n{killswitch}{BY_NAME}")
+        root.call("Reload")
+        endpoints = {"variant": ["as", [f"{VPN}:1194", f"{server}:1194"]]}
+        error = refused(root.call, "AddVpn", "a", keys | {"Endpoint": endpoints})
+        assert "is one of a LAN" in error.message, error.message
+        pins = pins_of(root)
+        assert f"wg\t{VPN}\t" in pins and "a\t" not in pins and server not in pins
+    # So it is with a file: the good name in it goes with the bad one.
+    ground.daemon.configure(OTHER.replace(f"Endpoint={VPN_SERVER[4]}", f"Endpoint={VPN}:1\nEndpoint=other.example.org"))
+    assert "is one of a LAN" in refused(root.call, "Reload").message
+    assert "other\t" not in pins_of(root)
 
 
 def test_a_hosts_file_that_could_not_be_written_is_tried_again(ground, names):
