@@ -44,17 +44,31 @@ def scene():
     host.dpkg("-i", host.FIRST)
     host.settings()
     out("ksctl reload")
+    servers()
+    connect()
+
+
+def servers():
+    """Have the wire's far end be the public server, which answers, and the VPN's, whose client's keys are made too."""
     answering = spawn("ip", "netns", "exec", "far", "python3", __file__, "answer")
     assert answering.stdout.readline() == b"ready\n"
     os.makedirs(KEYS, mode=0o700)
     for name in ("server", "client"):
         out(f"wg genkey >{KEYS}/{name} && wg pubkey <{KEYS}/{name} >{KEYS}/{name}.pub")
-    out(f"""ip netns exec far wireguard-go wgs
-        ip netns exec far wg set wgs private-key {KEYS}/server listen-port {wire.SERVER_PORT} \
-            peer $(cat {KEYS}/client.pub) allowed-ips 10.8.0.0/24,fd08::/64
-        ip -n far addr add 10.8.0.1/24 dev wgs; ip -n far addr add fd08::1/64 dev wgs nodad
+    out(f"ip netns exec far wireguard-go wgs && wg set wgs private-key {KEYS}/server")
+    serve()
+    out("""ip -n far addr add 10.8.0.1/24 dev wgs; ip -n far addr add fd08::1/64 dev wgs nodad
         ip -n far link set wgs up""")
-    connect()
+
+
+def serve():
+    """The VPN's server, there for its client, also again."""
+    out(f"wg set wgs listen-port {wire.SERVER_PORT} peer $(cat {KEYS}/client.pub) allowed-ips 10.8.0.0/24,fd08::/64")
+
+
+def desert():
+    """The VPN's server gone without a word: nobody has its port, and it will know nothing of its client."""
+    out(f"wg set wgs listen-port 0 peer $(cat {KEYS}/client.pub) remove")
 
 
 def spawn(*command):
