@@ -83,6 +83,9 @@ def datagrams(probe, sock, six, ancillary, result):
             except OSError as error:
                 result["errors"].append(errno.errorcode[error.errno])
                 continue
+            # Whoever binds the VPN's port also hears what its server still sends there.
+            if probe["kind"] != "icmp" and peer[1] != target[1]:
+                continue
             result["reply"] = peer[0] if probe["kind"] == "icmp" else data.split()[0].decode()
             return
 
