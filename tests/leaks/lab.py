@@ -125,6 +125,8 @@ class Lab(Ground):
         self.engaged = True
         wanted = "protecting" if scene.vpn == "up" else "blocking"
         assert self.root.state()[0] == wanted or scene.without, self.root.state()
+        # Before that, a host whose VPN has gone may have answered its server with an ICMP error.
+        self.listen()
 
     def _take_away(self, layers):
         """Stops the service and takes a layer out of the kernel, as somebody else might."""
