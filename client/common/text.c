@@ -3,6 +3,8 @@
 
 #include "client/common/text.h"
 
+#include "client/common/i18n.h"
+
 #include <stdbool.h>
 #include <time.h>
 
@@ -61,7 +63,7 @@ char *ks_text_time(uint64_t realtime)
 
         if (!localtime_r(&seconds, &tm) ||
             strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
-                return g_strdup("an unknown time");
+                return g_strdup(_("an unknown time"));
 
         return g_strdup(text);
 }

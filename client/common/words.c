@@ -3,6 +3,7 @@
 
 #include "client/common/words.h"
 
+#include "client/common/i18n.h"
 #include "client/common/text.h"
 #include "common/names.h"
 
@@ -16,7 +17,7 @@ static char *look_up(const Word *words, size_t n, const char *word)
 {
         for (size_t i = 0; i < n; i++)
                 if (g_str_equal(words[i].word, word))
-                        return g_strdup(words[i].meaning);
+                        return g_strdup(_(words[i].meaning));
         return ks_text_sanitise(word);
 }
 
@@ -24,20 +25,23 @@ static char *look_up(const Word *words, size_t n, const char *word)
  */
 static char *list_interfaces(const KsState *state, bool is_default)
 {
-        GString *list = g_string_new(NULL);
+        g_autofree char *list = NULL;
 
         for (size_t i = 0; i < state->n_vpns; i++) {
                 const KsVpn *vpn = &state->vpns[i];
                 g_autofree char *interface = ks_text_sanitise(vpn->interface);
+                g_autofree char *before = g_steal_pointer(&list);
 
                 if (!vpn->up || vpn->is_default != is_default)
-                        continue;
-                if (list->len > 0)
-                        g_string_append(list, is_default ? " or " : " and ");
-                g_string_append(list, interface);
+                        list = g_steal_pointer(&before);
+                else if (!before)
+                        list = g_steal_pointer(&interface);
+                else
+                        list = g_strdup_printf(is_default ? _("%s or %s") : _("%s and %s"), before,
+                                               interface);
         }
 
-        return g_string_free(list, FALSE);
+        return list ? g_steal_pointer(&list) : g_strdup("");
 }
 
 static char *headline_off(const KsState *state)
@@ -45,27 +49,35 @@ static char *headline_off(const KsState *state)
         g_autofree char *carriers = list_interfaces(state, true);
 
         if (*carriers)
-                return g_strdup_printf(
-                        "Not protected: the kill switch is off. %s is up, but nothing "
-                        "holds traffic to it.",
-                        carriers);
-        return g_strdup("Not protected: the kill switch is off, and traffic leaves this machine "
-                        "directly.");
+                return g_strdup_printf(_("Not protected: the kill switch is off. %s is up, but "
+                                         "nothing holds traffic to it."),
+                                       carriers);
+        return g_strdup(_("Not protected: the kill switch is off, and traffic leaves this machine "
+                          "directly."));
 }
 
 static char *headline_protecting(const KsState *state)
 {
         g_autofree char *carriers = list_interfaces(state, true);
         g_autofree char *others = list_interfaces(state, false);
-        const char *start = state->degraded[0] ? "Protected, with problems" : "Protected";
+        bool is_degraded = state->degraded[0];
 
         if (*carriers)
-                return g_strdup_printf("%s: all traffic to the internet goes through %s.", start,
-                                       carriers);
+                return g_strdup_printf(
+                        is_degraded ? _("Protected, with problems: all traffic to the internet "
+                                        "goes through %s.")
+                                    : _("Protected: all traffic to the internet goes through %s."),
+                        carriers);
         if (*others)
-                return g_strdup_printf("%s: only the networks behind %s can be reached.", start,
-                                       others);
-        return g_strdup_printf("%s: traffic leaves this machine only through a VPN.", start);
+                return g_strdup_printf(
+                        is_degraded ? _("Protected, with problems: only the networks behind %s can "
+                                        "be reached.")
+                                    : _("Protected: only the networks behind %s can be reached."),
+                        others);
+        return g_strdup(is_degraded ? _("Protected, with problems: traffic leaves this machine "
+                                        "only through a VPN.")
+                                    : _("Protected: traffic leaves this machine only through a "
+                                        "VPN."));
 }
 
 char *ks_words_headline(const KsState *state)
@@ -73,18 +85,20 @@ char *ks_words_headline(const KsState *state)
         if (g_str_equal(state->state, KS_STATE_OFF))
                 return headline_off(state);
         if (g_str_equal(state->state, KS_STATE_PAUSED))
-                return g_strdup("Not protected: the kill switch is paused, and traffic leaves this "
-                                "machine directly.");
+                return g_strdup(_("Not protected: the kill switch is paused, and traffic leaves "
+                                  "this machine directly."));
         if (g_str_equal(state->state, KS_STATE_BLOCKING))
-                return g_strdup_printf("%s: no VPN is up, so nothing leaves this machine for the "
-                                       "internet.",
-                                       state->degraded[0] ? "Blocking, with problems" : "Blocking");
+                return g_strdup(state->degraded[0]
+                                        ? _("Blocking, with problems: no VPN is up, so nothing "
+                                            "leaves this machine for the internet.")
+                                        : _("Blocking: no VPN is up, so nothing leaves this "
+                                            "machine for the internet."));
         if (g_str_equal(state->state, KS_STATE_PROTECTING))
                 return headline_protecting(state);
 
         g_autofree char *word = ks_text_sanitise(state->state);
 
-        return g_strdup_printf("The state is '%s', which this program is too old to explain.",
+        return g_strdup_printf(_("The state is '%s', which this program is too old to explain."),
                                word);
 }
 
@@ -93,13 +107,15 @@ char *ks_words_vpn(const KsVpn *vpn)
         GString *text = g_string_new(NULL);
 
         if (*vpn->name && !g_str_equal(vpn->name, vpn->interface))
-                g_string_append_printf(text, "%s on ", vpn->name);
-        g_string_append(text, vpn->interface);
+                /* TRANSLATORS: a VPN's name, and its interface. */
+                g_string_append_printf(text, _("%s on %s"), vpn->name, vpn->interface);
+        else
+                g_string_append(text, vpn->interface);
         if (*vpn->kind)
                 g_string_append_printf(text, " (%s)", vpn->kind);
-        g_string_append(text, vpn->up ? ", up" : ", down");
+        g_string_append_printf(text, ", %s", vpn->up ? _("up") : _("down"));
         if (!vpn->is_default)
-                g_string_append(text, ", for its own networks only");
+                g_string_append_printf(text, ", %s", _("for its own networks only"));
         for (char **address = vpn->addresses; *address; address++)
                 g_string_append_printf(text, ", %s", *address);
 
@@ -111,11 +127,11 @@ char *ks_words_vpn(const KsVpn *vpn)
 char *ks_words_lan(const char *lan)
 {
         static const Word words[] = {
-                { KS_LAN_PRIVATE, "private addresses can be reached directly (private)" },
-                { KS_LAN_NONE, "no address can be reached directly (none)" },
+                { KS_LAN_PRIVATE, N_("private addresses can be reached directly (private)") },
+                { KS_LAN_NONE, N_("no address can be reached directly (none)") },
                 { KS_LAN_ALL,
-                  "every network in the routing table can be reached directly, also one "
-                  "that the local network announces (all)" },
+                  N_("every network in the routing table can be reached directly, also one "
+                     "that the local network announces (all)") },
         };
 
         return look_up(words, G_N_ELEMENTS(words), lan);
@@ -124,9 +140,9 @@ char *ks_words_lan(const char *lan)
 char *ks_words_guard(const char *guard)
 {
         static const Word words[] = {
-                { KS_GUARD_ACTIVE, "active" },
-                { KS_GUARD_ABSENT, "not there" },
-                { KS_GUARD_UNAVAILABLE, "unavailable; only the routing rules hold" },
+                { KS_GUARD_ACTIVE, N_("active") },
+                { KS_GUARD_ABSENT, N_("not there") },
+                { KS_GUARD_UNAVAILABLE, N_("unavailable; only the routing rules hold") },
         };
 
         return look_up(words, G_N_ELEMENTS(words), guard);
@@ -135,18 +151,18 @@ char *ks_words_guard(const char *guard)
 char *ks_words_reason(const char *reason)
 {
         static const Word words[] = {
-                { "engage", "engaged" },
-                { "release", "released" },
-                { "trial", "engaged on trial" },
-                { "trial-expired", "the trial ended without a confirmation" },
-                { "pause", "paused" },
-                { "pause-expired", "the pause is over" },
-                { "resume", "resumed" },
-                { "vpn-up", "a VPN came up" },
-                { "vpn-down", "the VPN went down" },
-                { "settings", "the settings changed" },
-                { "rescue", "taken away by the administrator" },
-                { "start", "the service started" },
+                { "engage", N_("engaged") },
+                { "release", N_("released") },
+                { "trial", N_("engaged on trial") },
+                { "trial-expired", N_("the trial ended without a confirmation") },
+                { "pause", N_("paused") },
+                { "pause-expired", N_("the pause is over") },
+                { "resume", N_("resumed") },
+                { "vpn-up", N_("a VPN came up") },
+                { "vpn-down", N_("the VPN went down") },
+                { "settings", N_("the settings changed") },
+                { "rescue", N_("taken away by the administrator") },
+                { "start", N_("the service started") },
         };
 
         return look_up(words, G_N_ELEMENTS(words), reason);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "client/common/i18n.h"
 #include "client/ksctl/agent.h"
 #include "client/ksctl/report.h"
 #include "client/ksctl/wait.h"
@@ -26,7 +27,7 @@ ExitStatus call_connect(Ksctl *ctl)
         return STATUS_DONE;
 }
 
-ExitStatus call_ask(Ksctl *ctl, const char *doing, const char *method, sd_bus_message **ret)
+ExitStatus call_ask(Ksctl *ctl, Deed deed, const char *method, sd_bus_message **ret)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         ExitStatus status = call_connect(ctl);
@@ -37,13 +38,13 @@ ExitStatus call_ask(Ksctl *ctl, const char *doing, const char *method, sd_bus_me
 
         r = ks_bus_ask(ctl->bus, method, &error, ret);
         if (r < 0)
-                return report_failure(ctl, doing, &error, r);
+                return report_failure(ctl, deed, &error, r);
         return STATUS_DONE;
 }
 
 ExitStatus call_get_state(Ksctl *ctl, sd_bus_message **ret)
 {
-        return call_ask(ctl, "read the state", "GetState", ret);
+        return call_ask(ctl, DEED_READ_STATE, "GetState", ret);
 }
 
 ExitStatus call_read_state(Ksctl *ctl, KsState **ret)
@@ -119,11 +120,11 @@ _Noreturn static void interrupted(Ksctl *ctl, Waiter *waiter)
         /* Behind "^C", and behind the question for a password. */
         if (isatty(STDERR_FILENO))
                 fputc('\n', stderr);
-        report("Interrupted. 'ksctl status' tells what is in force.");
+        report(_("Interrupted. 'ksctl status' tells what is in force."));
         waiter_die(waiter);
 }
 
-ExitStatus call_change_with(Ksctl *ctl, const char *doing, const char *method, CallFill fill,
+ExitStatus call_change_with(Ksctl *ctl, Deed deed, const char *method, CallFill fill,
                             void *userdata)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
@@ -147,9 +148,9 @@ ExitStatus call_change_with(Ksctl *ctl, const char *doing, const char *method, C
                 interrupted(ctl, &waiter);
         waiter_close(&waiter);
         if (r < 0)
-                return report_failure(ctl, doing, &error, r);
+                return report_failure(ctl, deed, &error, r);
         if (sd_bus_message_is_method_error(reply, NULL))
-                return report_failure(ctl, doing, sd_bus_message_get_error(reply),
+                return report_failure(ctl, deed, sd_bus_message_get_error(reply),
                                       -sd_bus_message_get_errno(reply));
         return STATUS_DONE;
 }
@@ -168,13 +169,13 @@ static int append_typed(sd_bus_message *call, void *userdata)
                                 : 0;
 }
 
-ExitStatus call_change(Ksctl *ctl, const char *doing, const char *method, const char *types, ...)
+ExitStatus call_change(Ksctl *ctl, Deed deed, const char *method, const char *types, ...)
 {
         Arguments arguments = { .types = types };
         ExitStatus status;
 
         va_start(arguments.list, types);
-        status = call_change_with(ctl, doing, method, append_typed, &arguments);
+        status = call_change_with(ctl, deed, method, append_typed, &arguments);
         va_end(arguments.list);
         return status;
 }

@@ -5,6 +5,7 @@
  */
 
 #include "client/common/state.h"
+#include "client/ksctl/deed.h"
 #include "client/ksctl/ksctl.h"
 
 /**
@@ -27,13 +28,13 @@ ExitStatus call_get_state(Ksctl *ctl, sd_bus_message **ret);
 /**
  * call_ask() - call a method that takes nothing and needs no authorization
  * @ctl: the run; connected if need be
- * @doing: what it is for, as in "Cannot …"
+ * @deed: what it is for
  * @method: the method
  * @ret: (transfer full): the answer
  *
  * Returns: STATUS_DONE, or what the program has to end with.
  */
-ExitStatus call_ask(Ksctl *ctl, const char *doing, const char *method, sd_bus_message **ret);
+ExitStatus call_ask(Ksctl *ctl, Deed deed, const char *method, sd_bus_message **ret);
 
 /**
  * call_read_state() - ask for the state, and take it apart
@@ -47,7 +48,7 @@ ExitStatus call_read_state(Ksctl *ctl, KsState **ret);
 /**
  * call_change() - call a method that may need authorization, and wait as long as it takes
  * @ctl: the run; connected if need be
- * @doing: what it is for, as in "Cannot …"
+ * @deed: what it is for
  * @method: the method
  * @types: D-Bus signature of the arguments; NULL for none
  *
@@ -55,7 +56,7 @@ ExitStatus call_read_state(Ksctl *ctl, KsState **ret);
  *
  * Returns: STATUS_DONE, or what the program has to end with.
  */
-ExitStatus call_change(Ksctl *ctl, const char *doing, const char *method, const char *types, ...);
+ExitStatus call_change(Ksctl *ctl, Deed deed, const char *method, const char *types, ...);
 
 /* Appends the arguments of a call. Returns: 0 or a negative errno. */
 typedef int (*CallFill)(sd_bus_message *call, void *userdata);
@@ -65,5 +66,5 @@ typedef int (*CallFill)(sd_bus_message *call, void *userdata);
  * @fill: appends them
  * @userdata: for @fill
  */
-ExitStatus call_change_with(Ksctl *ctl, const char *doing, const char *method, CallFill fill,
+ExitStatus call_change_with(Ksctl *ctl, Deed deed, const char *method, CallFill fill,
                             void *userdata);

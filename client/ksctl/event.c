@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "client/common/i18n.h"
 #include "client/common/state.h"
 #include "client/common/text.h"
 #include "client/common/words.h"
@@ -66,7 +67,7 @@ int event_print_state(const Ksctl *ctl, sd_bus_message *reply)
         for (char **sentence = state->degraded; *sentence; sentence++) {
                 g_autofree char *text = ks_text_sanitise(*sentence);
 
-                print_line("problem", text);
+                print_line(_("problem"), text);
         }
         return 0;
 }
@@ -79,9 +80,9 @@ void event_print_service(const Ksctl *ctl, bool is_there)
                 print_object(ctl, object);
                 return;
         }
-        print_line("service", is_there
-                                      ? "it is there again"
-                                      : "it has gone; what it set up in the kernel stays in force");
+        print_line(_("service"),
+                   is_there ? _("it is there again")
+                            : _("it has gone; what it set up in the kernel stays in force"));
 }
 
 static int print_state_changed(const Ksctl *ctl, sd_bus_message *signal)
@@ -106,7 +107,7 @@ static int print_state_changed(const Ksctl *ctl, sd_bus_message *signal)
         g_autofree char *safe_old = ks_text_sanitise(old);
         g_autofree char *safe_new = ks_text_sanitise(new);
         g_autofree char *why = ks_words_reason(reason);
-        g_autofree char *text = g_strdup_printf("%s (was %s)", why, safe_old);
+        g_autofree char *text = g_strdup_printf(_("%s (was %s)"), why, safe_old);
 
         print_line(safe_new, text);
         return 0;
@@ -133,7 +134,7 @@ static int print_repaired(const Ksctl *ctl, sd_bus_message *signal)
         g_autofree char *raw = g_strdup_printf("%s: %s", layer, what);
         g_autofree char *text = ks_text_sanitise(raw);
 
-        print_line("repaired", text);
+        print_line(_("repaired"), text);
         return 0;
 }
 
@@ -183,9 +184,9 @@ static void print_property(const char *key, const json_t *value)
                 json_int_t deadline = json_integer_value(value);
                 g_autofree char *time = ks_text_time((uint64_t)deadline);
 
-                print_line(safe_key, deadline > 0 ? time : "none");
+                print_line(safe_key, deadline > 0 ? time : _("none"));
         } else if (json_is_array(value) && json_array_size(value) == 0) {
-                print_line(safe_key, "none");
+                print_line(safe_key, _("none"));
         } else if (g_str_equal(key, KS_KEY_VPNS)) {
                 g_autofree char *vpns = describe_vpns(value);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/common/i18n.h"
 #include "client/ksctl/help.h"
 #include "client/ksctl/ksctl.h"
 #include "client/ksctl/report.h"
@@ -40,26 +41,27 @@ typedef enum Parsed {
 static ExitStatus verb_help(Ksctl *ctl);
 
 static const Verb verbs[] = {
-        { "status", "", "Show what is in force (the default)", 0, 0, 0, verb_status },
-        { "on", "[--trial[=DURATION]]", "Engage: nothing leaves except through a VPN", 0, 0,
+        { "status", "", N_("Show what is in force (the default)"), 0, 0, 0, verb_status },
+        { "on", N_("[--trial[=DURATION]]"), N_("Engage: nothing leaves except through a VPN"), 0, 0,
           VERB_TAKES_TRIAL, verb_on },
-        { "confirm", "", "Keep it engaged after the trial", 0, 0, 0, verb_confirm },
-        { "off", "", "Release: traffic leaves as without a kill switch", 0, 0, 0, verb_off },
-        { "pause", "DURATION", "Let go for a while, then engage again", 1, NO_LIMIT, 0,
+        { "confirm", "", N_("Keep it engaged after the trial"), 0, 0, 0, verb_confirm },
+        { "off", "", N_("Release: traffic leaves as without a kill switch"), 0, 0, 0, verb_off },
+        { "pause", N_("DURATION"), N_("Let go for a while, then engage again"), 1, NO_LIMIT, 0,
           verb_pause },
-        { "resume", "", "End a pause", 0, 0, 0, verb_resume },
-        { "lan", "[private|none|all]", "Show or set which LAN addresses can be reached directly", 0,
-          1, 0, verb_lan },
+        { "resume", "", N_("End a pause"), 0, 0, 0, verb_resume },
+        { "lan", "[private|none|all]",
+          N_("Show or set which LAN addresses can be reached directly"), 0, 1, 0, verb_lan },
         { "vpn", "[list|show|add|remove]",
-          "Show VPNs, add or remove one; 'ksctl vpn help' tells how", 0, NO_LIMIT, VERB_TAKES_VPN,
-          verb_vpn },
-        { "show", "", "Show the state as properties", 0, 0, VERB_TAKES_PROPERTIES, verb_show },
-        { "is-active", "", "Tell whether it is engaged and not paused", 0, 0, 0, verb_is_active },
-        { "monitor", "", "Show what happens, as it happens", 0, 0, 0, verb_monitor },
-        { "audit", "", "Look for ways past the kill switch, and say what to do", 0, 0, 0,
+          N_("Show VPNs, add or remove one; 'ksctl vpn help' tells how"), 0, NO_LIMIT,
+          VERB_TAKES_VPN, verb_vpn },
+        { "show", "", N_("Show the state as properties"), 0, 0, VERB_TAKES_PROPERTIES, verb_show },
+        { "is-active", "", N_("Tell whether it is engaged and not paused"), 0, 0, 0,
+          verb_is_active },
+        { "monitor", "", N_("Show what happens, as it happens"), 0, 0, 0, verb_monitor },
+        { "audit", "", N_("Look for ways past the kill switch, and say what to do"), 0, 0, 0,
           verb_audit },
-        { "reload", "", "Read the configuration files again", 0, 0, 0, verb_reload },
-        { "help", "", "Show this help", 0, 0, 0, verb_help },
+        { "reload", "", N_("Read the configuration files again"), 0, 0, 0, verb_reload },
+        { "help", "", N_("Show this help"), 0, 0, 0, verb_help },
 };
 
 /* What people type who know other programs. */
@@ -113,7 +115,7 @@ static bool parse_json(Ksctl *ctl, const char *mode)
                         return true;
                 }
 
-        (void)report_usage("--json takes pretty, short or off, not '%s'.", mode);
+        (void)report_usage(_("--json takes pretty, short or off, not '%s'."), mode);
         return false;
 }
 
@@ -142,16 +144,16 @@ static bool parse_properties(Ksctl *ctl, const char *names)
 
         if (ctl->properties->len > 0)
                 return true;
-        (void)report_usage("--property takes the name of a property.");
+        (void)report_usage(_("--property takes the name of a property."));
         return false;
 }
 
 static bool parse_transport(Ksctl *ctl, KsTransport transport, const char *where)
 {
         if (ctl->transport != KS_TRANSPORT_LOCAL && ctl->transport != transport)
-                (void)report_usage("Either --host or --machine can be given.");
+                (void)report_usage(_("Either --host or --machine can be given."));
         else if (!*where)
-                (void)report_usage("--%s takes a name.",
+                (void)report_usage(_("--%s takes a name."),
                                    transport == KS_TRANSPORT_REMOTE ? "host" : "machine");
         else {
                 ctl->transport = transport;
@@ -171,16 +173,16 @@ static void report_option(const char *argument)
 
         if (!g_str_has_prefix(argument, "--")) {
                 if (g_ascii_isdigit(optopt))
-                        (void)report_usage("A duration has to be above zero.");
+                        (void)report_usage(_("A duration has to be above zero."));
                 else
-                        (void)report_usage("Unknown option -%c.", optopt);
+                        (void)report_usage(_("Unknown option -%c."), optopt);
                 return;
         }
 
         word = g_strndup(argument + 2, strcspn(argument + 2, "="));
         for (const struct option *option = long_options; option->name; option++) {
                 if (option->val == optopt) {
-                        (void)report_usage("--%s takes no value.", option->name);
+                        (void)report_usage(_("--%s takes no value."), option->name);
                         return;
                 }
                 names[n++] = option->name;
@@ -188,9 +190,9 @@ static void report_option(const char *argument)
 
         nearest = suggest_nearest(word, names, n);
         if (nearest)
-                (void)report_usage("Unknown option --%s. Did you mean --%s?", word, nearest);
+                (void)report_usage(_("Unknown option --%s. Did you mean --%s?"), word, nearest);
         else
-                (void)report_usage("Unknown option --%s.", word);
+                (void)report_usage(_("Unknown option --%s."), word);
 }
 
 static Parsed parse_options(Ksctl *ctl, int argc, char **argv)
@@ -248,7 +250,7 @@ static Parsed parse_options(Ksctl *ctl, int argc, char **argv)
                         is_good = parse_properties(ctl, optarg);
                         break;
                 case ':':
-                        (void)report_usage("%s takes a value.", argv[optind - 1]);
+                        (void)report_usage(_("%s takes a value."), argv[optind - 1]);
                         return PARSED_BAD;
                 default:
                         report_option(argv[optind - 1]);
@@ -277,9 +279,9 @@ static const Verb *find_verb(const char *name)
                 nearest = suggest_nearest(name, names, G_N_ELEMENTS(names));
 
         if (nearest)
-                (void)report_usage("Unknown command '%s'. Did you mean '%s'?", name, nearest);
+                (void)report_usage(_("Unknown command '%s'. Did you mean '%s'?"), name, nearest);
         else
-                (void)report_usage("Unknown command '%s'.", name);
+                (void)report_usage(_("Unknown command '%s'."), name);
         return NULL;
 }
 
@@ -289,21 +291,22 @@ static bool check_verb(const Ksctl *ctl, const Verb *verb)
         unsigned n = g_strv_length(ctl->arguments);
 
         if (ctl->trial && !(verb->flags & VERB_TAKES_TRIAL))
-                (void)report_usage("--trial goes with 'on', not with '%s'.", verb->name);
+                (void)report_usage(_("--trial goes with 'on', not with '%s'."), verb->name);
         else if ((ctl->properties->len > 0 || ctl->value_only) &&
                  !(verb->flags & VERB_TAKES_PROPERTIES))
-                (void)report_usage("--property and --value go with 'show', not with '%s'.",
+                (void)report_usage(_("--property and --value go with 'show', not with '%s'."),
                                    verb->name);
         else if ((ctl->interface || ctl->yes || ctl->dry_run) && !(verb->flags & VERB_TAKES_VPN))
-                (void)report_usage("--interface, --yes and --dry-run go with 'vpn add'.");
+                (void)report_usage(_("--interface, --yes and --dry-run go with 'vpn add'."));
         else if (n < verb->min_arguments)
-                (void)report_usage("'%s' takes %s.", verb->name, verb->synopsis);
+                (void)report_usage(_("'%s' takes %s."), verb->name, _(verb->synopsis));
         else if (n > verb->max_arguments && ctl->trial)
-                (void)report_usage("'%s' takes no arguments. Did you mean --trial=%s?", verb->name,
-                                   ctl->arguments[0]);
+                (void)report_usage(_("'%s' takes no arguments. Did you mean --trial=%s?"),
+                                   verb->name, ctl->arguments[0]);
         else if (n > verb->max_arguments)
-                (void)report_usage("'%s' takes %s.", verb->name,
-                                   verb->max_arguments == 0 ? "no arguments" : "one argument");
+                (void)report_usage(verb->max_arguments == 0 ? _("'%s' takes no arguments.")
+                                                            : _("'%s' takes one argument."),
+                                   verb->name);
         else
                 return true;
         return false;
@@ -342,14 +345,17 @@ int main(int argc, char **argv)
                 .ask_password = true,
                 .properties = g_ptr_array_new_with_free_func(g_free),
         };
-        ExitStatus status = run(&ctl, argc, argv);
+        ExitStatus status;
+
+        ks_i18n_init();
+        status = run(&ctl, argc, argv);
 
         g_ptr_array_unref(ctl.properties);
         sd_bus_flush_close_unref(ctl.bus);
 
         /* A result that didn't reach the disk or the pipe isn't one. */
         if (fflush(stdout) != 0 || ferror(stdout)) {
-                report("Cannot write to the standard output: %s.", g_strerror(errno));
+                report(_("Cannot write to the standard output: %s."), g_strerror(errno));
                 return STATUS_FAILED;
         }
         return (int)status;

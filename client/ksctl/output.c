@@ -57,6 +57,7 @@ static const char *colour_sequence(FILE *f, Colour colour)
         return want_colour(f) ? sequences[colour] : "";
 }
 
+/* How many columns of a terminal that takes. */
 static unsigned text_width(const char *text, size_t length)
 {
         unsigned width = 0;
@@ -68,6 +69,11 @@ static unsigned text_width(const char *text, size_t length)
                         width += g_unichar_iswide(c) ? 2 : 1;
         }
         return width;
+}
+
+unsigned output_width(const char *text)
+{
+        return text_width(text, strlen(text));
 }
 
 void output_wrapped(FILE *f, unsigned columns, unsigned column, unsigned indent, const char *text)
@@ -110,8 +116,10 @@ void output_sentence(Colour colour, const char *text)
 
 void output_row(const char *label, Colour colour, const char *text)
 {
-        printf("%*s: ", LABEL_WIDTH, label);
-        print_coloured(colour, LABEL_WIDTH + 2, text);
+        unsigned width = output_width(label);
+
+        printf("%*s%s: ", (int)(LABEL_WIDTH - MIN(width, LABEL_WIDTH)), "", label);
+        print_coloured(colour, MAX(width, LABEL_WIDTH) + 2, text);
 }
 
 void output_json(JsonMode mode, const json_t *value)

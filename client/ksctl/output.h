@@ -26,6 +26,14 @@ typedef enum Colour {
 unsigned output_columns(FILE *f);
 
 /**
+ * output_width() - how many columns a text takes on a terminal
+ * @text: valid UTF-8
+ *
+ * Returns: the number, in which some letters count twice and some don't.
+ */
+unsigned output_width(const char *text);
+
+/**
  * output_wrapped() - print words, broken between them where the line ends
  * @f: where to
  * @columns: width of a line; 0 for no limit
@@ -46,7 +54,7 @@ void output_sentence(Colour colour, const char *text);
 
 /**
  * output_row() - print "Label: text" to standard output
- * @label: at most seven letters
+ * @label: at most seven letters in each language, for that is how the rows are aligned
  * @colour: of the text, on a terminal
  * @text: words that are safe to print
  */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/common/i18n.h"
 #include "common/names.h"
 
 /* More are kept off the screen; a section takes 64. */
@@ -60,12 +61,13 @@ static void add_endpoints(Proposal *proposal, GPtrArray *endpoints, uint32_t mar
 
                 add(proposal->options, "Endpoint=%s", endpoint);
                 if (look_route(endpoint, mark, link) >= 0)
-                        add(proposal->findings, "Its server is %s, reached by %s.", endpoint, link);
+                        add(proposal->findings, _("Its server is %s, reached by %s."), endpoint,
+                            link);
                 else
-                        add(proposal->findings, "Its server is %s.", endpoint);
+                        add(proposal->findings, _("Its server is %s."), endpoint);
         }
         add(proposal->findings,
-            "If that address changes, give the server's name: Endpoint=NAME:PORT.");
+            _("If that address changes, give the server's name: Endpoint=NAME:PORT."));
 }
 
 static void add_user(Proposal *proposal, uid_t uid)
@@ -74,15 +76,16 @@ static void add_user(Proposal *proposal, uid_t uid)
 
         add(proposal->options, "User=%s", user);
         add(proposal->findings,
-            "Its packets have no mark that could be seen, so their user counts: "
-            "%s. A mark would be safer.",
+            _("Its packets have no mark that could be seen, so their user counts: "
+              "%s. A mark would be safer."),
             user);
 }
 
 static void add_mark(Proposal *proposal, uint32_t mark)
 {
         add(proposal->options, "Mark=%#x", mark);
-        add(proposal->findings, "Its packets have the mark %#x, which takes rights to set.", mark);
+        add(proposal->findings, _("Its packets have the mark %#x, which takes rights to set."),
+            mark);
 }
 
 /* WireGuard */
@@ -107,7 +110,7 @@ static void add_networks(Proposal *proposal, GPtrArray *allowed)
         add(proposal->options, "Default=no");
         if (allowed->len)
                 add(proposal->options, "Prefixes=%s", list->str);
-        add(proposal->findings, "It is for its own networks only.");
+        add(proposal->findings, _("It is for its own networks only."));
 }
 
 static uid_t uid_of_port(GPtrArray *sockets, uint16_t port)
@@ -124,7 +127,7 @@ static uid_t uid_of_port(GPtrArray *sockets, uint16_t port)
 static void propose_wireguard(Proposal *proposal, const LookWireguard *wireguard,
                               GPtrArray *sockets)
 {
-        add(proposal->findings, "It is a WireGuard, and its program was asked.");
+        add(proposal->findings, _("It is a WireGuard, and its program was asked."));
         if (wireguard->mark) {
                 add_mark(proposal, wireguard->mark);
         } else {
@@ -136,8 +139,8 @@ static void propose_wireguard(Proposal *proposal, const LookWireguard *wireguard
         add_networks(proposal, wireguard->allowed);
         if (!wireguard->mark && !wireguard->port)
                 proposal->gap = g_strdup(
-                        "It has neither a mark nor a port yet. Set a mark with 'wg "
-                        "set', and look again.");
+                        _("It has neither a mark nor a port yet. Set a mark with 'wg "
+                          "set', and look again."));
 }
 
 /* Other programs */
@@ -203,16 +206,17 @@ static void propose_sockets(Proposal *proposal, GPtrArray *sockets, const Common
         bool has_port = !common->remote && common->port;
 
         if (!common->mark || !common->uid) {
-                proposal->gap = g_strdup("Its sockets have several marks or users. Name the keys "
-                                         "yourself.");
+                proposal->gap = g_strdup(_("Its sockets have several marks or users. Name the keys "
+                                           "yourself."));
                 return;
         }
         if (!first->mark && !has_endpoints && !has_port && !is_user_enough(first->uid)) {
                 g_autofree char *user = user_name(first->uid);
 
                 proposal->gap = g_strdup_printf(
-                        "Everything that %s sends would pass, of whatever program. Give the VPN a "
-                        "mark, a fixed port or a user of its own, or name its Endpoint=.",
+                        _("Everything that %s sends would pass, of whatever program. Give the VPN "
+                          "a "
+                          "mark, a fixed port or a user of its own, or name its Endpoint=."),
                         user);
                 return;
         }
@@ -228,8 +232,8 @@ static void propose_sockets(Proposal *proposal, GPtrArray *sockets, const Common
         else if (!first->mark && has_port) {
                 add(proposal->options, "SourcePort=%u", first->port);
                 add(proposal->findings,
-                    "It sends from port %u. If that is another one each time, "
-                    "give it a fixed port, or a mark.",
+                    _("It sends from port %u. If that is another one each time, "
+                      "give it a fixed port, or a mark."),
                     first->port);
         }
 }
@@ -242,11 +246,12 @@ static void propose_programs(Proposal *proposal, GPtrArray *programs, GPtrArray 
         for (guint i = 0; i < programs->len; i++)
                 is_here |= ((const LookProgram *)g_ptr_array_index(programs, i))->is_here;
         if (!is_here) {
-                proposal->gap = g_strdup("That program is in another network namespace, so its "
-                                         "sockets don't count. Name the keys yourself.");
+                proposal->gap = g_strdup(_("That program is in another network namespace, so its "
+                                           "sockets don't count. Name the keys yourself."));
         } else if (sockets->len == 0) {
-                proposal->gap = g_strdup("That program has no connection to a server now. Look "
-                                         "again while the VPN is up, or name the keys yourself.");
+                proposal->gap = g_strdup(
+                        _("That program has no connection to a server now. Look "
+                          "again while the VPN is up, or name the keys yourself."));
         } else {
                 Common common = compare(sockets);
 
@@ -260,16 +265,16 @@ static void propose_programs(Proposal *proposal, GPtrArray *programs, GPtrArray 
 static void no_program(Proposal *proposal, const char *link, int r)
 {
         if (geteuid() != 0)
-                proposal->gap = g_strdup_printf("Who has %s open only the administrator can see: "
-                                                "sudo ksctl vpn add --interface=%s",
+                proposal->gap = g_strdup_printf(_("Who has %s open only the administrator can see: "
+                                                  "sudo ksctl vpn add --interface=%s"),
                                                 link, link);
         else if (r < 0)
-                proposal->gap = g_strdup_printf("The sockets of its program can't be read: %s.",
+                proposal->gap = g_strdup_printf(_("The sockets of its program can't be read: %s."),
                                                 g_strerror(-r));
         else
                 proposal->gap = g_strdup_printf(
-                        "No program has %s open. Start the VPN, or name the "
-                        "keys yourself.",
+                        _("No program has %s open. Start the VPN, or name the "
+                          "keys yourself."),
                         link);
 }
 
@@ -286,8 +291,8 @@ static bool tell_programs(Proposal *proposal, const char *link, GPtrArray *progr
                 const LookProgram *program = g_ptr_array_index(programs, i);
 
                 add(proposal->findings,
-                    program->doubt ? "%s (process %d) has a device of that name open."
-                                   : "%s (process %d) has it open.",
+                    program->doubt ? _("%s (process %d) has a device of that name open.")
+                                   : _("%s (process %d) has it open."),
                     program->name, (int)program->pid);
                 one_user &= program->uid == first->uid;
                 doubt = program->doubt ? program->doubt : doubt;
@@ -298,12 +303,13 @@ static bool tell_programs(Proposal *proposal, const char *link, GPtrArray *progr
                 no_program(proposal, link, doubt);
         else if (doubt)
                 proposal->gap = g_strdup_printf(
-                        "Whether that is this %s or another network namespace's can't be told: "
-                        "%s. Name the keys yourself.",
+                        _("Whether that is this %s or another network namespace's can't be told: "
+                          "%s. Name the keys yourself."),
                         link, g_strerror(-doubt));
         else if (!one_user)
-                proposal->gap = g_strdup("Programs of several users have it open. Which of them is "
-                                         "the VPN is for you to tell: name the keys yourself.");
+                proposal->gap = g_strdup(
+                        _("Programs of several users have it open. Which of them is "
+                          "the VPN is for you to tell: name the keys yourself."));
         return !proposal->gap;
 }
 
@@ -321,9 +327,9 @@ static void propose_tun(Proposal *proposal, const char *link)
         } else if (r == -EACCES) {
                 g_free(proposal->gap);
                 proposal->gap = g_strdup_printf(
-                        "It may be a WireGuard, whose control socket is for "
-                        "the administrator: sudo ksctl vpn add "
-                        "--interface=%s",
+                        _("It may be a WireGuard, whose control socket is for "
+                          "the administrator: sudo ksctl vpn add "
+                          "--interface=%s"),
                         link);
         } else if (is_plain && programs && programs->len > 0)
                 propose_programs(proposal, programs, sockets);
@@ -341,22 +347,22 @@ Proposal *propose(const char *name, const LookLink *link)
         add(proposal->options, "Interface=%s", link->name);
         add(proposal->options, "Kind=%s", link->kind);
         if (*link->kind)
-                add(proposal->findings, "%s is a link of the kind %s.", link->name, link->kind);
+                add(proposal->findings, _("%s is a link of the kind %s."), link->name, link->kind);
         if (g_str_equal(link->kind, "wireguard"))
                 add(proposal->findings,
-                    "The kernel itself tells how its packets are recognised. It "
-                    "is a VPN without this, too, unless AutoWireGuard=no is "
-                    "set.");
+                    _("The kernel itself tells how its packets are recognised. It "
+                      "is a VPN without this, too, unless AutoWireGuard=no is "
+                      "set."));
         else if (g_str_equal(link->kind, "tun"))
                 propose_tun(proposal, link->name);
         else if (*link->kind)
                 proposal->gap = g_strdup_printf(
-                        "How the packets of such a link are recognised can't "
-                        "be seen. Name the keys yourself: ksctl vpn add %s "
-                        "Interface=%s Mark=MARK",
+                        _("How the packets of such a link are recognised can't "
+                          "be seen. Name the keys yourself: ksctl vpn add %s "
+                          "Interface=%s Mark=MARK"),
                         name, link->name);
         else
                 proposal->gap = g_strdup_printf(
-                        "%s is no link of a VPN, but hardware or the loopback.", link->name);
+                        _("%s is no link of a VPN, but hardware or the loopback."), link->name);
         return proposal;
 }

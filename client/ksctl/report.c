@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/common/i18n.h"
 #include "client/common/text.h"
 #include "client/ksctl/output.h"
 #include "common/names.h"
@@ -45,7 +46,7 @@ ExitStatus report_usage(const char *format, ...)
         report_list(format, arguments);
         va_end(arguments);
 
-        report("'ksctl --help' tells what can be given.");
+        report(_("'ksctl --help' tells what can be given."));
         return STATUS_USAGE;
 }
 
@@ -89,21 +90,21 @@ ExitStatus report_connection(const Ksctl *ctl, int r)
 {
         switch (ctl->transport) {
         case KS_TRANSPORT_REMOTE:
-                report("Cannot reach the system bus of %s: %s.", ctl->where, g_strerror(-r));
-                report("Does 'ssh %s systemd-stdio-bridge' work? It is what this goes through.",
+                report(_("Cannot reach the system bus of %s: %s."), ctl->where, g_strerror(-r));
+                report(_("Does 'ssh %s systemd-stdio-bridge' work? It is what this goes through."),
                        ctl->where);
                 break;
         case KS_TRANSPORT_MACHINE:
-                report("Cannot reach the system bus of machine %s: %s.", ctl->where,
+                report(_("Cannot reach the system bus of machine %s: %s."), ctl->where,
                        g_strerror(-r));
-                report("Is it running ('machinectl list'), and are you the administrator?");
+                report(_("Is it running ('machinectl list'), and are you the administrator?"));
                 break;
         case KS_TRANSPORT_LOCAL:
         default:
-                report("Cannot reach the system bus: %s.", g_strerror(-r));
-                report("Is D-Bus running ('systemctl status dbus.socket')? What the kill switch "
-                       "has set up in the kernel stays in force without it. Should that lock you "
-                       "out: sudo %s --rescue",
+                report(_("Cannot reach the system bus: %s."), g_strerror(-r));
+                report(_("Is D-Bus running ('systemctl status dbus.socket')? What the kill switch "
+                         "has set up in the kernel stays in force without it. Should that lock you "
+                         "out: sudo %s --rescue"),
                        KS_SERVICE_PATH);
                 break;
         }
@@ -112,56 +113,63 @@ ExitStatus report_connection(const Ksctl *ctl, int r)
 
 static ExitStatus report_service(const Ksctl *ctl, const char *message)
 {
-        report("The kill switch service is not available: %s", message);
+        report(_("The kill switch service is not available: %s"), message);
         if (ctl->transport != KS_TRANSPORT_LOCAL) {
-                report("Is killswitch installed on %s, and does 'systemctl status %s' there tell "
-                       "why it isn't running?",
+                report(_("Is killswitch installed on %s, and does 'systemctl status %s' there tell "
+                         "why it isn't running?"),
                        ctl->where, SERVICE_UNIT);
                 return STATUS_UNAVAILABLE;
         }
 
-        report("If killswitch is installed, start it with 'sudo systemctl start %s'; "
-               "'journalctl -u %s' tells why it doesn't run.",
+        report(_("If killswitch is installed, start it with 'sudo systemctl start %s'; "
+                 "'journalctl -u %s' tells why it doesn't run."),
                SERVICE_UNIT, SERVICE_UNIT);
-        report("What it has set up in the kernel stays in force meanwhile. Should that lock you "
-               "out: sudo %s --rescue",
+        report(_("What it has set up in the kernel stays in force meanwhile. Should that lock you "
+                 "out: sudo %s --rescue"),
                KS_SERVICE_PATH);
         return STATUS_UNAVAILABLE;
 }
 
-static ExitStatus report_denied(const Ksctl *ctl, const char *doing, const char *message)
+/* What wasn't done, and the service's sentence. */
+static void report_reason(const char *what, const char *message)
+{
+        /* TRANSLATORS: "Cannot engage: the reason" */
+        report(_("%s: %s"), what, message);
+}
+
+static ExitStatus report_denied(const Ksctl *ctl, Deed deed, const char *message)
 {
         g_autofree char *command = administrators_command(ctl);
 
-        report("Not authorized to %s: %s", doing, message);
+        report_reason(deed_denied(deed), message);
         if (ctl->transport == KS_TRANSPORT_LOCAL && geteuid() == 0)
-                report("The administrator is refused only by the bus itself or without polkit: "
-                       "'journalctl -u %s -u dbus -u polkit' tells more.",
+                report(_("The administrator is refused only by the bus itself or without polkit: "
+                         "'journalctl -u %s -u dbus -u polkit' tells more."),
                        SERVICE_UNIT);
         else
-                report("If you were asked for a password, try again; else do it on a local "
-                       "session, or as administrator: %s",
+                report(_("If you were asked for a password, try again; else do it on a local "
+                         "session, or as administrator: %s"),
                        command);
         return STATUS_NOT_AUTHORIZED;
 }
 
-static ExitStatus report_not_asked(const Ksctl *ctl, const char *doing, const char *message)
+static ExitStatus report_not_asked(const Ksctl *ctl, Deed deed, const char *message)
 {
         g_autofree char *command = administrators_command(ctl);
 
-        report("Not authorized to %s: %s", doing, message);
+        report_reason(deed_denied(deed), message);
         if (ctl->ask_password)
-                report("This takes a password, and there is nobody to ask for it. Do it on a "
-                       "terminal, or as administrator: %s",
+                report(_("This takes a password, and there is nobody to ask for it. Do it on a "
+                         "terminal, or as administrator: %s"),
                        command);
         else
-                report("This takes a password. Leave out --no-ask-password, or do it as "
-                       "administrator: %s",
+                report(_("This takes a password. Leave out --no-ask-password, or do it as "
+                         "administrator: %s"),
                        command);
         return STATUS_NOT_AUTHORIZED;
 }
 
-ExitStatus report_failure(const Ksctl *ctl, const char *doing, const sd_bus_error *error, int r)
+ExitStatus report_failure(const Ksctl *ctl, Deed deed, const sd_bus_error *error, int r)
 {
         const char *message = error->message && *error->message ? error->message
                               : error->name                     ? error->name
@@ -177,32 +185,33 @@ ExitStatus report_failure(const Ksctl *ctl, const char *doing, const sd_bus_erro
         case KS_FAILURE_SERVICE:
                 return report_service(ctl, message);
         case KS_FAILURE_DENIED:
-                return report_denied(ctl, doing, message);
+                return report_denied(ctl, deed, message);
         case KS_FAILURE_NOT_ASKED:
-                return report_not_asked(ctl, doing, message);
+                return report_not_asked(ctl, deed, message);
         case KS_FAILURE_TOO_OLD:
-                report("Cannot %s: %s", doing, message);
-                report("The service that runs may be older than this program (%s): 'sudo systemctl "
-                       "restart %s' starts the installed one. The protection stays in force "
-                       "meanwhile.",
+                report_reason(deed_failed(deed), message);
+                report(_("The service that runs may be older than this program (%s): 'sudo "
+                         "systemctl "
+                         "restart %s' starts the installed one. The protection stays in force "
+                         "meanwhile."),
                        KS_VERSION, SERVICE_UNIT);
                 return STATUS_FAILED;
         case KS_FAILURE_REFUSED:
-                report("Cannot %s: %s", doing, message);
+                report_reason(deed_failed(deed), message);
                 return STATUS_FAILED;
         case KS_FAILURE_OTHER:
         default:
-                report("Cannot %s: %s", doing, message);
-                report("'journalctl -u %s' may tell more.", SERVICE_UNIT);
+                report_reason(deed_failed(deed), message);
+                report(_("'journalctl -u %s' may tell more."), SERVICE_UNIT);
                 return STATUS_FAILED;
         }
 }
 
 ExitStatus report_bad_answer(int r)
 {
-        report("The answer of the service can't be understood: %s.", g_strerror(-r));
-        report("Is ksctl (%s) older than the service? 'busctl introspect %s %s' shows what that "
-               "offers.",
+        report(_("The answer of the service can't be understood: %s."), g_strerror(-r));
+        report(_("Is ksctl (%s) older than the service? 'busctl introspect %s %s' shows what that "
+                 "offers."),
                KS_VERSION, KS_BUS_NAME, KS_OBJECT_PATH);
         return STATUS_FAILED;
 }

@@ -3,6 +3,7 @@
 
 /* Every error goes to standard error, with a remedy. */
 
+#include "client/ksctl/deed.h"
 #include "client/ksctl/ksctl.h"
 
 /**
@@ -31,13 +32,13 @@ ExitStatus report_connection(const Ksctl *ctl, int r);
 /**
  * report_failure() - say why a call failed, and what to do
  * @ctl: the run
- * @doing: what it was for, as in "Cannot …"
+ * @deed: what it was for
  * @error: the error that came back; may be unset
  * @r: the negative errno of the call
  *
  * Returns: the exit status that belongs to it.
  */
-ExitStatus report_failure(const Ksctl *ctl, const char *doing, const sd_bus_error *error, int r);
+ExitStatus report_failure(const Ksctl *ctl, Deed deed, const sd_bus_error *error, int r);
 
 /**
  * report_bad_answer() - say that the service's answer can't be understood

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "client/common/i18n.h"
 #include "client/common/text.h"
 #include "client/ksctl/call.h"
 #include "client/ksctl/output.h"
@@ -46,28 +47,29 @@ static Colour severity_colour(const char *severity)
 static char *severity_label(const char *severity)
 {
         static const char *const labels[][2] = {
-                { KS_AUDIT_HOLE, "Hole" },
-                { KS_AUDIT_RISK, "Risk" },
-                { KS_AUDIT_NOTE, "Note" },
+                { KS_AUDIT_HOLE, N_("Hole") },
+                { KS_AUDIT_RISK, N_("Risk") },
+                { KS_AUDIT_NOTE, N_("Note") },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(labels); i++)
                 if (g_str_equal(labels[i][0], severity))
-                        return g_strdup(labels[i][1]);
+                        return g_strdup(_(labels[i][1]));
         return ks_text_sanitise(severity);
 }
 
 static void print_headline(bool sound, size_t n)
 {
         if (!sound)
-                output_sentence(COLOUR_BAD, "Not sound: packets may leave this machine past the "
-                                            "kill switch.");
+                output_sentence(COLOUR_BAD, _("Not sound: packets may leave this machine past the "
+                                              "kill switch."));
         else if (n > 0)
-                output_sentence(COLOUR_WARNING, "Sound: no packet gets past the kill switch. But "
-                                                "mind what follows.");
+                output_sentence(COLOUR_WARNING, _("Sound: no packet gets past the kill switch. But "
+                                                  "mind what follows."));
         else
-                output_sentence(COLOUR_GOOD, "Sound: no packet gets past the kill switch, and both "
-                                             "layers hold.");
+                output_sentence(COLOUR_GOOD,
+                                _("Sound: no packet gets past the kill switch, and both "
+                                  "layers hold."));
 }
 
 static void print_audit(const json_t *audit)
@@ -95,7 +97,7 @@ ExitStatus verb_audit(Ksctl *ctl)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         json_auto_t *audit = NULL;
-        ExitStatus status = call_ask(ctl, "audit the kill switch", "Audit", &reply);
+        ExitStatus status = call_ask(ctl, DEED_AUDIT, "Audit", &reply);
         int r;
 
         if (status != STATUS_DONE)

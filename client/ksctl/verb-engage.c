@@ -8,6 +8,8 @@
 
 #include <systemd/sd-login.h>
 
+#include "client/common/i18n.h"
+#include "client/ksctl/answer.h"
 #include "client/ksctl/call.h"
 #include "client/ksctl/report.h"
 #include "client/ksctl/status.h"
@@ -51,23 +53,19 @@ static Answer ask(void)
 {
         char line[16];
 
-        fputs("Engage anyway? [y/N/t(rial)] ", stderr);
+        /* TRANSLATORS: the letters are the first ones of "yes", "no" and "trial". */
+        fputs(_("Engage anyway? [y/N/t(rial)] "), stderr);
         fflush(stderr);
         if (!fgets(line, sizeof(line), stdin)) {
                 fputc('\n', stderr);
                 return ANSWER_NO;
         }
 
-        switch (line[0]) {
-        case 'y':
-        case 'Y':
+        if (answer_is(line, "yes", _("yes")))
                 return ANSWER_YES;
-        case 't':
-        case 'T':
+        if (answer_is(line, "trial", _("trial")))
                 return ANSWER_TRIAL;
-        default:
-                return ANSWER_NO;
-        }
+        return ANSWER_NO;
 }
 
 /* Warns who might cut the branch that they sit on, and asks where there is somebody to ask. */
@@ -75,9 +73,10 @@ static Answer warn_over_ssh(const Ksctl *ctl)
 {
         g_autofree char *duration = ks_duration_format(KS_TRIAL_DEFAULT_USEC);
 
-        report("You are connected by SSH. Engaging the kill switch may cut that connection, unless "
-               "it comes through the VPN or from the LAN.");
-        report("'ksctl on --trial' lets go again after %s, unless 'ksctl confirm' follows.",
+        report(_("You are connected by SSH. Engaging the kill switch may cut that connection, "
+                 "unless "
+                 "it comes through the VPN or from the LAN."));
+        report(_("'ksctl on --trial' lets go again after %s, unless 'ksctl confirm' follows."),
                duration);
 
         if (!ctl->ask_password || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
@@ -87,14 +86,14 @@ static Answer warn_over_ssh(const Ksctl *ctl)
 
 static ExitStatus engage(Ksctl *ctl)
 {
-        ExitStatus status = call_change(ctl, "engage", "Engage", NULL);
+        ExitStatus status = call_change(ctl, DEED_ENGAGE, "Engage", NULL);
 
         return status == STATUS_DONE ? status_print_outcome(ctl) : status;
 }
 
 static ExitStatus engage_trial(Ksctl *ctl, uint64_t usec)
 {
-        ExitStatus status = call_change(ctl, "engage on trial", "EngageTrial", "t", usec);
+        ExitStatus status = call_change(ctl, DEED_ENGAGE_TRIAL, "EngageTrial", "t", usec);
 
         return status == STATUS_DONE ? status_print_outcome(ctl) : status;
 }
@@ -122,21 +121,21 @@ ExitStatus verb_on(Ksctl *ctl)
                 return engage_trial(ctl, KS_TRIAL_DEFAULT_USEC);
         case ANSWER_NO:
         default:
-                report("Nothing was changed.");
+                report(_("Nothing was changed."));
                 return STATUS_FAILED;
         }
 }
 
 ExitStatus verb_confirm(Ksctl *ctl)
 {
-        ExitStatus status = call_change(ctl, "confirm the trial", "Confirm", NULL);
+        ExitStatus status = call_change(ctl, DEED_CONFIRM, "Confirm", NULL);
 
         return status == STATUS_DONE ? status_print_outcome(ctl) : status;
 }
 
 ExitStatus verb_off(Ksctl *ctl)
 {
-        ExitStatus status = call_change(ctl, "release", "Release", NULL);
+        ExitStatus status = call_change(ctl, DEED_RELEASE, "Release", NULL);
 
         return status == STATUS_DONE ? status_print_outcome(ctl) : status;
 }

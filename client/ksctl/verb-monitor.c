@@ -51,7 +51,7 @@ static int on_state(sd_bus_message *reply, void *userdata, sd_bus_error *ret_err
                 r = -sd_bus_message_get_errno(reply);
                 /* One that goes down again while it starts comes up once more, or is told of. */
                 if (!monitor->has_begun || ks_failure_classify(error, r) != KS_FAILURE_SERVICE)
-                        status = report_failure(monitor->ctl, "read the state", error, r);
+                        status = report_failure(monitor->ctl, DEED_READ_STATE, error, r);
         } else {
                 g_free(monitor->owner);
                 monitor->owner = g_strdup(sd_bus_message_get_sender(reply));

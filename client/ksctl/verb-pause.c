@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ksctl pause, resume: lets go for a while. */
 
+#include "client/common/i18n.h"
 #include "client/ksctl/call.h"
 #include "client/ksctl/report.h"
 #include "client/ksctl/status.h"
@@ -17,13 +18,13 @@ ExitStatus verb_pause(Ksctl *ctl)
         if (!ks_duration_parse(text, &usec, &error) || !ks_duration_check(usec, &error))
                 return report_usage("%s", error->message);
 
-        status = call_change(ctl, "pause", "Pause", "t", usec);
+        status = call_change(ctl, DEED_PAUSE, "Pause", "t", usec);
         return status == STATUS_DONE ? status_print_outcome(ctl) : status;
 }
 
 ExitStatus verb_resume(Ksctl *ctl)
 {
-        ExitStatus status = call_change(ctl, "resume", "Resume", NULL);
+        ExitStatus status = call_change(ctl, DEED_RESUME, "Resume", NULL);
 
         return status == STATUS_DONE ? status_print_outcome(ctl) : status;
 }

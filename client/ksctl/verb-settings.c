@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "client/common/i18n.h"
 #include "client/common/text.h"
 #include "client/common/words.h"
 #include "client/ksctl/call.h"
@@ -52,20 +53,20 @@ ExitStatus verb_lan(Ksctl *ctl)
                 const char *nearest = suggest_nearest(lan, lan_words, G_N_ELEMENTS(lan_words));
 
                 if (nearest)
-                        return report_usage("'%s' isn't a LAN setting. Did you mean '%s'?", lan,
+                        return report_usage(_("'%s' isn't a LAN setting. Did you mean '%s'?"), lan,
                                             nearest);
-                return report_usage("'%s' isn't a LAN setting; those are private, none and all.",
+                return report_usage(_("'%s' isn't a LAN setting; those are private, none and all."),
                                     lan);
         }
 
-        status = call_change(ctl, "change the LAN setting", "SetLan", "s", lan);
+        status = call_change(ctl, DEED_SET_LAN, "SetLan", "s", lan);
         if (status != STATUS_DONE)
                 return status;
         if (ctl->json != JSON_MODE_OFF)
                 return print_lan(ctl);
         if (!ctl->quiet) {
                 g_autofree char *words = ks_words_lan(lan);
-                g_autofree char *text = g_strdup_printf("While engaged, %s.", words);
+                g_autofree char *text = g_strdup_printf(_("While engaged, %s."), words);
 
                 output_sentence(COLOUR_NONE, text);
         }
@@ -74,9 +75,10 @@ ExitStatus verb_lan(Ksctl *ctl)
 
 ExitStatus verb_reload(Ksctl *ctl)
 {
-        ExitStatus status = call_change(ctl, "read the settings again", "Reload", NULL);
+        ExitStatus status = call_change(ctl, DEED_RELOAD, "Reload", NULL);
 
         if (status == STATUS_DONE && !ctl->quiet && ctl->json == JSON_MODE_OFF)
-                output_sentence(COLOUR_NONE, "The settings have been read again and are in force.");
+                output_sentence(COLOUR_NONE,
+                                _("The settings have been read again and are in force."));
         return status;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "client/common/i18n.h"
 #include "client/ksctl/call.h"
 #include "client/ksctl/output.h"
 #include "client/ksctl/report.h"
@@ -20,8 +21,9 @@ static ExitStatus report_unknown_property(const json_t *state, const char *name)
 
         nearest = suggest_nearest(name, (const char *const *)names->pdata, names->len);
         if (nearest)
-                return report_usage("There is no property '%s'. Did you mean '%s'?", name, nearest);
-        return report_usage("There is no property '%s'; 'ksctl show' lists them.", name);
+                return report_usage(_("There is no property '%s'. Did you mean '%s'?"), name,
+                                    nearest);
+        return report_usage(_("There is no property '%s'; 'ksctl show' lists them."), name);
 }
 
 /* The properties that were asked for, in that order; all of them without -p. */

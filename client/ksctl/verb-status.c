@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "client/common/i18n.h"
 #include "client/common/text.h"
 #include "client/common/words.h"
 #include "client/ksctl/call.h"
@@ -41,10 +42,10 @@ static void print_since(const KsState *state)
                 uint64_t seconds = (now - state->since) / USEC_PER_SEC;
                 g_autofree char *ago = ks_duration_format(seconds * USEC_PER_SEC);
 
-                text = seconds == 0 ? g_strdup_printf("%s, just now", since)
-                                    : g_strdup_printf("%s, %s ago", since, ago);
+                text = seconds == 0 ? g_strdup_printf(_("%s, just now"), since)
+                                    : g_strdup_printf(_("%s, %s ago"), since, ago);
         }
-        output_row("Since", COLOUR_NONE, text ?: since);
+        output_row(_("Since"), COLOUR_NONE, text ?: since);
 }
 
 /* What will happen at the deadline, or NULL without one. To be freed with g_free(). */
@@ -56,15 +57,17 @@ static char *describe_deadline(const KsState *state)
         g_autofree char *deadline = ks_text_time(state->deadline);
         g_autofree char *remaining = ks_duration_format(state->remaining);
 
-        return g_strdup_printf("%s, in %s; then it %s", deadline, remaining,
-                               state->trial ? "releases itself" : "engages again by itself");
+        /* TRANSLATORS: a time, and how long it is until then. */
+        return g_strdup_printf(state->trial ? _("%s, in %s; then it releases itself")
+                                            : _("%s, in %s; then it engages again by itself"),
+                               deadline, remaining);
 }
 
 /* What the user can do before the deadline. */
 static const char *deadline_hint(const KsState *state)
 {
-        return state->trial ? "'ksctl confirm' keeps it engaged."
-                            : "'ksctl resume' engages it now.";
+        return state->trial ? _("'ksctl confirm' keeps it engaged.")
+                            : _("'ksctl resume' engages it now.");
 }
 
 static void print_deadline(const KsState *state)
@@ -72,7 +75,7 @@ static void print_deadline(const KsState *state)
         g_autofree char *text = describe_deadline(state);
 
         if (text)
-                output_row("Until", COLOUR_NONE, text);
+                output_row(_("Until"), COLOUR_NONE, text);
 }
 
 /* "vpn.example.org:51820 is 198.51.100.10, 2001:db8:51::10" */
@@ -83,22 +86,23 @@ static void print_servers(const KsVpn *vpn)
                 g_auto(GStrv) words = g_strsplit(text, " ", 2);
                 g_auto(GStrv) addresses = g_strsplit(words[1] ?: "", " ", -1);
                 g_autofree char *list = g_strjoinv(", ", addresses);
-                g_autofree char *row = g_strdup_printf("%s is %s", words[0] ?: "",
-                                                       *list ? list : "not known");
+                g_autofree char *row = *list ? g_strdup_printf(_("%s is %s"), words[0] ?: "", list)
+                                             : g_strdup_printf(_("%s is not known"),
+                                                               words[0] ?: "");
 
-                output_row("Server", COLOUR_NONE, row);
+                output_row(_("Server"), COLOUR_NONE, row);
         }
 }
 
 static void print_vpns(const KsState *state)
 {
         if (state->n_vpns == 0)
-                output_row("VPN", COLOUR_NONE, "none known");
+                output_row(_("VPN"), COLOUR_NONE, _("none known"));
 
         for (size_t i = 0; i < state->n_vpns; i++) {
                 g_autofree char *text = ks_words_vpn(&state->vpns[i]);
 
-                output_row("VPN", COLOUR_NONE, text);
+                output_row(_("VPN"), COLOUR_NONE, text);
                 print_servers(&state->vpns[i]);
         }
 }
@@ -108,23 +112,24 @@ static void print_layers(const KsState *state)
         g_autofree char *lan = ks_words_lan(state->lan);
 
         if (!state->engaged) {
-                g_autofree char *text = g_strdup_printf("when engaged, %s", lan);
+                g_autofree char *text = g_strdup_printf(_("when engaged, %s"), lan);
 
-                output_row("LAN", COLOUR_NONE, text);
+                output_row(_("LAN"), COLOUR_NONE, text);
                 return;
         }
-        output_row("LAN", COLOUR_NONE, lan);
+        output_row(_("LAN"), COLOUR_NONE, lan);
 
         if (!ks_state_in_force(state))
                 return;
 
         g_autofree char *guard = ks_words_guard(state->guard);
-        g_autofree char *blocked = g_strdup_printf("%" G_GUINT64_FORMAT " packet%s", state->blocked,
-                                                   state->blocked == 1 ? "" : "s");
+        g_autofree char *blocked = g_strdup_printf(
+                P_("%llu packet", "%llu packets", (unsigned long)state->blocked),
+                (unsigned long long)state->blocked);
         bool is_active = g_str_equal(state->guard, KS_GUARD_ACTIVE);
 
-        output_row("Guard", is_active ? COLOUR_NONE : COLOUR_WARNING, guard);
-        output_row("Blocked", COLOUR_NONE, blocked);
+        output_row(_("Guard"), is_active ? COLOUR_NONE : COLOUR_WARNING, guard);
+        output_row(_("Blocked"), COLOUR_NONE, blocked);
 }
 
 static void print_problems(const KsState *state)
@@ -132,33 +137,35 @@ static void print_problems(const KsState *state)
         for (char **sentence = state->degraded; *sentence; sentence++) {
                 g_autofree char *text = ks_text_sanitise(*sentence);
 
-                output_row("Problem", COLOUR_WARNING, text);
+                output_row(_("Problem"), COLOUR_WARNING, text);
         }
 }
 
 static void print_next_steps(const KsState *state)
 {
         if (state->deadline > 0)
-                output_row("Next", COLOUR_NONE, deadline_hint(state));
+                output_row(_("Next"), COLOUR_NONE, deadline_hint(state));
 
         if (g_str_equal(state->state, KS_STATE_OFF)) {
-                output_row("Next", COLOUR_NONE, "'ksctl on' engages it.");
+                output_row(_("Next"), COLOUR_NONE, _("'ksctl on' engages it."));
         } else if (g_str_equal(state->state, KS_STATE_BLOCKING)) {
-                output_row("Next", COLOUR_NONE,
-                           "Bring a VPN up, and traffic goes through it by itself.");
+                output_row(_("Next"), COLOUR_NONE,
+                           _("Bring a VPN up, and traffic goes through it by itself."));
                 if (!state->trial)
-                        output_row("Next", COLOUR_NONE,
-                                   "'ksctl pause 5m' lets go for a while, to log in to a hotspot "
-                                   "say.");
-                output_row("Next", COLOUR_NONE, "'ksctl off' releases it.");
+                        output_row(_("Next"), COLOUR_NONE,
+                                   _("'ksctl pause 5m' lets go for a while, to log in to a hotspot "
+                                     "say."));
+                output_row(_("Next"), COLOUR_NONE, _("'ksctl off' releases it."));
         }
 
-        if (state->n_vpns == 0)
-                output_row("Next", COLOUR_NONE,
-                           "A WireGuard link of the kernel is found by itself; another VPN is "
-                           "added by "
-                           "'sudo ksctl vpn add' while it is up, or by a section "
-                           "in " KS_CONFIG_DIR_ETC "/killswitch.conf.");
+        if (state->n_vpns == 0) {
+                g_autofree char *text = g_strdup_printf(
+                        _("A WireGuard link of the kernel is found by itself; another VPN is "
+                          "added by 'sudo ksctl vpn add' while it is up, or by a section in %s."),
+                        KS_CONFIG_DIR_ETC "/killswitch.conf");
+
+                output_row(_("Next"), COLOUR_NONE, text);
+        }
 }
 
 static void print_status(const Ksctl *ctl, const KsState *state)
@@ -168,7 +175,7 @@ static void print_status(const Ksctl *ctl, const KsState *state)
 
         output_sentence(state_colour(state), headline);
         putchar('\n');
-        output_row("State", COLOUR_NONE, word);
+        output_row(_("State"), COLOUR_NONE, word);
         print_since(state);
         print_deadline(state);
         print_vpns(state);
@@ -198,7 +205,7 @@ static void print_brief(const KsState *state)
 
         output_sentence(state_colour(state), headline);
         if (deadline) {
-                g_autofree char *text = g_strdup_printf("Until %s. %s", deadline,
+                g_autofree char *text = g_strdup_printf(_("Until %s. %s"), deadline,
                                                         deadline_hint(state));
 
                 output_sentence(COLOUR_NONE, text);

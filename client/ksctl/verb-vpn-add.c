@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/common/i18n.h"
 #include "client/common/text.h"
+#include "client/ksctl/answer.h"
 #include "client/ksctl/call.h"
 #include "client/ksctl/output.h"
 #include "client/ksctl/propose.h"
@@ -92,7 +94,7 @@ static void print_json(const Ksctl *ctl, const Proposal *proposal)
 
 static ExitStatus add(Ksctl *ctl, Proposal *proposal)
 {
-        ExitStatus status = call_change_with(ctl, "add the VPN", "AddVpn", append_arguments,
+        ExitStatus status = call_change_with(ctl, DEED_ADD_VPN, "AddVpn", append_arguments,
                                              proposal);
 
         if (status != STATUS_DONE || ctl->quiet)
@@ -101,7 +103,7 @@ static ExitStatus add(Ksctl *ctl, Proposal *proposal)
                 print_json(ctl, proposal);
         } else {
                 g_autofree char *name = ks_text_sanitise(proposal->name);
-                g_autofree char *text = g_strdup_printf("The VPN %s was added.", name);
+                g_autofree char *text = g_strdup_printf(_("The VPN %s was added."), name);
 
                 output_sentence(COLOUR_NONE, text);
         }
@@ -129,12 +131,12 @@ static ExitStatus add_by_keys(Ksctl *ctl, const char *name, char **keys)
         proposal->options = g_ptr_array_new_with_free_func(g_free);
         for (; *keys; keys++) {
                 if (!strchr(*keys, '='))
-                        return report_usage("'%s' isn't KEY=VALUE.", *keys);
+                        return report_usage(_("'%s' isn't KEY=VALUE."), *keys);
                 has_interface |= g_str_has_prefix(*keys, "Interface=");
                 g_ptr_array_add(proposal->options, g_strdup(*keys));
         }
         if (ctl->interface && has_interface)
-                return report_usage("Either --interface or Interface= can be given.");
+                return report_usage(_("Either --interface or Interface= can be given."));
         if (ctl->interface)
                 g_ptr_array_add(proposal->options, g_strconcat("Interface=", ctl->interface, NULL));
         return ctl->dry_run ? dry_run(ctl, proposal) : add(ctl, proposal);
@@ -182,12 +184,13 @@ static const LookLink *choose_link(GArray *links, const json_t *vpns)
         if (n == 1)
                 return found;
         if (n == 0)
-                report("There is no link that could be a VPN's and isn't known yet. Start the VPN, "
-                       "and look again; 'ksctl vpn list' shows those that are known.");
+                report(_("There is no link that could be a VPN's and isn't known yet. Start the "
+                         "VPN, "
+                         "and look again; 'ksctl vpn list' shows those that are known."));
         else
-                report("There are several links that could be a VPN's: %s. Say which one: ksctl "
-                       "vpn "
-                       "add --interface=LINK",
+                report(_("There are several links that could be a VPN's: %s. Say which one: ksctl "
+                         "vpn "
+                         "add --interface=LINK"),
                        names->str);
         return NULL;
 }
@@ -204,7 +207,7 @@ static const LookLink *pick_link(Ksctl *ctl, GArray *links, const char *name, Ex
         if (wanted) {
                 link = find_link(links, wanted);
                 if (!link)
-                        report("There is no link %s. Start the VPN, and look again.", wanted);
+                        report(_("There is no link %s. Start the VPN, and look again."), wanted);
                 return link;
         }
         *status = vpn_read_all(ctl, &vpns);
@@ -220,11 +223,12 @@ static bool ask(const Proposal *proposal)
         char answer[16] = "";
 
         print_section(stderr, proposal);
-        fputs("\nAdd this VPN? [y/N] ", stderr);
+        fputc('\n', stderr);
+        /* TRANSLATORS: the letters are the first ones of "yes" and "no". */
+        fputs(_("Add this VPN? [y/N] "), stderr);
         if (!fgets(answer, sizeof(answer), stdin))
                 fputc('\n', stderr);
-        return g_ascii_strcasecmp(g_strstrip(answer), "y") == 0 ||
-               g_ascii_strcasecmp(answer, "yes") == 0;
+        return answer_is(answer, "yes", _("yes"));
 }
 
 static void report_gap(const Proposal *proposal)
@@ -250,11 +254,11 @@ static ExitStatus add_proposal(Ksctl *ctl, Proposal *proposal)
                 return add(ctl, proposal);
         }
         if (!is_terminal)
-                return report_usage("There is nobody to ask whether the proposal is right. --yes "
-                                    "adds it, --dry-run prints it.");
+                return report_usage(_("There is nobody to ask whether the proposal is right. --yes "
+                                      "adds it, --dry-run prints it."));
         if (ask(proposal))
                 return add(ctl, proposal);
-        report("Nothing was changed.");
+        report(_("Nothing was changed."));
         return STATUS_FAILED;
 }
 
@@ -268,11 +272,14 @@ static ExitStatus add_by_looking(Ksctl *ctl, const char *name)
 
         if (ctl->transport != KS_TRANSPORT_LOCAL)
                 return report_usage(
-                        "Only the VPNs of this machine can be looked at. Name the keys, "
-                        "or run it there.");
+                        _("Only the VPNs of this machine can be looked at. Name the keys, "
+                          "or run it there."));
+        /* What is found goes into the answer, which is one for programs. */
+        if (ctl->json != JSON_MODE_OFF)
+                ks_i18n_neutral();
         r = look_links(&links);
         if (r < 0) {
-                report("The links can't be read: %s.", g_strerror(-r));
+                report(_("The links can't be read: %s."), g_strerror(-r));
                 return STATUS_FAILED;
         }
         link = pick_link(ctl, links, name, &status);
@@ -287,7 +294,7 @@ ExitStatus vpn_add(Ksctl *ctl, char **arguments)
         const char *name = arguments[0];
 
         if (name && strchr(name, '='))
-                return report_usage("'vpn add' takes a name before the keys.");
+                return report_usage(_("'vpn add' takes a name before the keys."));
         if (name && arguments[1])
                 return add_by_keys(ctl, name, arguments + 1);
         return add_by_looking(ctl, name);

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/common/i18n.h"
 #include "client/common/text.h"
 #include "client/ksctl/call.h"
+#include "client/ksctl/help.h"
 #include "client/ksctl/output.h"
 #include "client/ksctl/report.h"
 #include "client/ksctl/suggest.h"
@@ -49,20 +51,24 @@ static char *describe_source(const json_t *vpn)
                 return origin;
         g_free(origin);
         if (g_str_equal(source, KS_SOURCE_WIREGUARD))
-                return g_strdup("kernel WireGuard");
+                return g_strdup(_("kernel WireGuard"));
+        if (g_str_equal(source, KS_SOURCE_ADDED))
+                return g_strdup(_("added"));
+        if (g_str_equal(source, KS_SOURCE_SETTINGS))
+                return g_strdup(_("settings"));
         return g_steal_pointer(&source);
 }
 
 static void print_table(const json_t *vpns, bool legend)
 {
-        static const char *const titles[N_COLUMNS] = { "NAME", "INTERFACE", "KIND", "STATE",
-                                                       "FROM" };
+        static const char *const titles[N_COLUMNS] = { N_("NAME"), N_("INTERFACE"), N_("KIND"),
+                                                       N_("STATE"), N_("FROM") };
         size_t rows = json_array_size(vpns) + 1;
         g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
         int widths[N_COLUMNS] = { 0 };
 
         for (size_t c = 0; c < N_COLUMNS; c++)
-                g_ptr_array_add(cells, g_strdup(titles[c]));
+                g_ptr_array_add(cells, g_strdup(_(titles[c])));
         for (size_t i = 0; i + 1 < rows; i++) {
                 const json_t *vpn = json_array_get(vpns, i);
                 bool up = json_is_true(json_object_get(vpn, KS_VPN_UP));
@@ -70,12 +76,12 @@ static void print_table(const json_t *vpns, bool legend)
                 g_ptr_array_add(cells, vpn_text(vpn, KS_VPN_NAME));
                 g_ptr_array_add(cells, vpn_text(vpn, KS_VPN_INTERFACE));
                 g_ptr_array_add(cells, vpn_text(vpn, KS_VPN_KIND));
-                g_ptr_array_add(cells, g_strdup(up ? "up" : "down"));
+                g_ptr_array_add(cells, g_strdup(up ? _("up") : _("down")));
                 g_ptr_array_add(cells, describe_source(vpn));
         }
         for (guint i = legend ? 0 : N_COLUMNS; i < cells->len; i++)
                 widths[i % N_COLUMNS] = MAX(widths[i % N_COLUMNS],
-                                            (int)g_utf8_strlen(cells->pdata[i], -1));
+                                            (int)output_width(cells->pdata[i]));
         for (guint i = legend ? 0 : N_COLUMNS; i < cells->len; i++) {
                 const char *cell = g_ptr_array_index(cells, i);
                 guint column = i % N_COLUMNS;
@@ -83,8 +89,7 @@ static void print_table(const json_t *vpns, bool legend)
                 if (column == N_COLUMNS - 1)
                         puts(cell);
                 else
-                        printf("%s%*s", cell, widths[column] - (int)g_utf8_strlen(cell, -1) + 2,
-                               "");
+                        printf("%s%*s", cell, widths[column] - (int)output_width(cell) + 2, "");
         }
 }
 
@@ -94,7 +99,7 @@ static ExitStatus list(Ksctl *ctl, char **arguments)
         ExitStatus status;
 
         if (*arguments)
-                return report_usage("'vpn list' takes no arguments.");
+                return report_usage(_("'vpn list' takes no arguments."));
         status = vpn_read_all(ctl, &vpns);
         if (status != STATUS_DONE || ctl->quiet)
                 return status;
@@ -104,8 +109,8 @@ static ExitStatus list(Ksctl *ctl, char **arguments)
                 print_table(vpns, ctl->legend);
         else if (ctl->legend)
                 output_sentence(COLOUR_NONE,
-                                "No VPN is known. When one is up, 'sudo ksctl vpn add' "
-                                "adds it by looking at it.");
+                                _("No VPN is known. When one is up, 'sudo ksctl vpn add' "
+                                  "adds it by looking at it."));
         return STATUS_DONE;
 }
 
@@ -118,7 +123,7 @@ static ExitStatus show(Ksctl *ctl, char **arguments)
         size_t i;
 
         if (!*arguments || arguments[1])
-                return report_usage("'vpn show' takes the name of a VPN.");
+                return report_usage(_("'vpn show' takes the name of a VPN."));
         status = vpn_read_all(ctl, &vpns);
         if (status != STATUS_DONE)
                 return status;
@@ -132,7 +137,7 @@ static ExitStatus show(Ksctl *ctl, char **arguments)
                         json_object_foreach(vpn, key, value) value_print(key, value, false);
                 return STATUS_DONE;
         }
-        report("There is no VPN '%s'; 'ksctl vpn list' shows all.", *arguments);
+        report(_("There is no VPN '%s'; 'ksctl vpn list' shows all."), *arguments);
         return STATUS_FAILED;
 }
 
@@ -141,10 +146,10 @@ static ExitStatus remove_vpn(Ksctl *ctl, char **arguments)
         ExitStatus status;
 
         if (!*arguments || arguments[1])
-                return report_usage("'vpn remove' takes the name of a VPN.");
-        status = call_change(ctl, "remove the VPN", "RemoveVpn", "s", *arguments);
+                return report_usage(_("'vpn remove' takes the name of a VPN."));
+        status = call_change(ctl, DEED_REMOVE_VPN, "RemoveVpn", "s", *arguments);
         if (status == STATUS_DONE && !ctl->quiet && ctl->json == JSON_MODE_OFF) {
-                g_autofree char *text = g_strdup_printf("The VPN %s was removed.", *arguments);
+                g_autofree char *text = g_strdup_printf(_("The VPN %s was removed."), *arguments);
 
                 output_sentence(COLOUR_NONE, text);
         }
@@ -153,21 +158,31 @@ static ExitStatus remove_vpn(Ksctl *ctl, char **arguments)
 
 static ExitStatus help(Ksctl *ctl, char **arguments)
 {
+        static const struct {
+                const char *left;
+                const char *right;
+        } rows[] = {
+                { N_("ksctl vpn list"), N_("Show all VPNs (the default)") },
+                { N_("ksctl vpn show NAME"), N_("Show one of them") },
+                { N_("ksctl vpn add [NAME]"), N_("Look at a VPN that is up, ask, add it") },
+                { N_("    --interface=LINK"), N_("Which one, where there are several") },
+                { N_("    --yes"), N_("Don't ask") },
+                { N_("    --dry-run"), N_("Only print the section, as for a file") },
+                { N_("ksctl vpn add NAME KEY=VALUE..."),
+                  N_("Add one by the keys of a [VPN] section") },
+                { N_("ksctl vpn remove NAME"), N_("Remove one that was added") },
+        };
+
         (void)ctl;
         (void)arguments;
-        puts("ksctl vpn list                        Show all VPNs (the default)\n"
-             "ksctl vpn show NAME                   Show one of them\n"
-             "ksctl vpn add [NAME]                  Look at a VPN that is up, ask, add it\n"
-             "    --interface=LINK                  Which one, where there are several\n"
-             "    --yes                             Don't ask\n"
-             "    --dry-run                         Only print the section, as for a file\n"
-             "ksctl vpn add NAME KEY=VALUE...       Add one by the keys of a [VPN] section\n"
-             "ksctl vpn remove NAME                 Remove one that was added\n"
-             "\n"
-             "Keys: Interface, Kind, Mark, User, Protocol, SourcePort, Unit, Endpoint,\n"
-             "EndpointRange, Through, Gateway, Prefixes, Metric, Default. Endpoint,\n"
-             "EndpointRange, Prefixes and Gateway may be repeated. A VPN that is added is\n"
-             "kept until it is removed, and takes effect at once.");
+        for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+                help_print_row(HELP_WIDE, _(rows[i].left), _(rows[i].right));
+        putchar('\n');
+        help_print_paragraph(_("Keys: Interface, Kind, Mark, User, Protocol, SourcePort, Unit, "
+                               "Endpoint, EndpointRange, Through, Gateway, Prefixes, Metric, "
+                               "Default. Endpoint, EndpointRange, Prefixes and Gateway may be "
+                               "repeated. A VPN that is added is kept until it is removed, and "
+                               "takes effect at once."));
         return STATUS_DONE;
 }
 
@@ -185,7 +200,7 @@ ExitStatus verb_vpn(Ksctl *ctl)
         bool is_add = g_str_equal(word, "add");
 
         if ((ctl->interface || ctl->yes || ctl->dry_run) && !is_add)
-                return report_usage("--interface, --yes and --dry-run go with 'vpn add'.");
+                return report_usage(_("--interface, --yes and --dry-run go with 'vpn add'."));
         for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
                 words[i] = commands[i].word;
                 if (g_str_equal(commands[i].word, word))
@@ -193,8 +208,8 @@ ExitStatus verb_vpn(Ksctl *ctl)
         }
         nearest = suggest_nearest(word, words, G_N_ELEMENTS(words));
         if (nearest)
-                return report_usage("Unknown command 'vpn %s'. Did you mean 'vpn %s'?", word,
+                return report_usage(_("Unknown command 'vpn %s'. Did you mean 'vpn %s'?"), word,
                                     nearest);
-        return report_usage("Unknown command 'vpn %s'; there are list, show, add, remove and help.",
-                            word);
+        return report_usage(
+                _("Unknown command 'vpn %s'; there are list, show, add, remove and help."), word);
 }
