@@ -162,12 +162,12 @@ static ExitStatus help(Ksctl *ctl, char **arguments)
                 const char *left;
                 const char *right;
         } rows[] = {
-                { N_("ksctl vpn list"), N_("Show all VPNs (the default)") },
+                { "ksctl vpn list", N_("Show all VPNs (the default)") },
                 { N_("ksctl vpn show NAME"), N_("Show one of them") },
                 { N_("ksctl vpn add [NAME]"), N_("Look at a VPN that is up, ask, add it") },
                 { N_("    --interface=LINK"), N_("Which one, where there are several") },
-                { N_("    --yes"), N_("Don't ask") },
-                { N_("    --dry-run"), N_("Only print the section, as for a file") },
+                { "    --yes", N_("Don't ask") },
+                { "    --dry-run", N_("Only print the section, as for a file") },
                 { N_("ksctl vpn add NAME KEY=VALUE..."),
                   N_("Add one by the keys of a [VPN] section") },
                 { N_("ksctl vpn remove NAME"), N_("Remove one that was added") },
