@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The catalogues of translations, and what the sources want translated."""
+
+import gettext
+import io
+import os
+import re
+import subprocess
+
+from .sources import TREE, files, read
+
+PO = "client/po"
+STRING = r'"(?:[^"\\\n]|\\.)*"'
+
+
+def languages():
+    return re.sub(r"#.*", "", read(f"{PO}/LINGUAS")).split()
+
+
+def run(*command, **options):
+    return subprocess.run(command, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **options)
+
+
+def wanted(path):
+    """Writes a template of what the sources want translated, as the build makes it."""
+    done = run("xgettext", "--from-code=UTF-8", "--keyword=_", "--keyword=N_", "--keyword=P_:1,2", "--add-comments",
+               "--flag=_:1:pass-c-format", "--flag=N_:1:pass-c-format", "--flag=P_:1:pass-c-format",
+               "--flag=P_:2:pass-c-format", f"--files-from={PO}/POTFILES.in", f"--output={path}")
+    assert done.returncode == 0, done.stderr.decode()
+    return path
+
+
+def translations(language):
+    """Text by English text; of a plural, each form by both."""
+    done = run("msgfmt", "--output-file=-", f"{PO}/{language}.po")
+    assert done.returncode == 0, done.stderr.decode()
+    catalogue = gettext.GNUTranslations(io.BytesIO(done.stdout))._catalog  # pylint: disable=protected-access
+    return {key: text for key, text in catalogue.items() if key}
+
+
+def sources():
+    """Every file of the client that has text for users."""
+    return [path for path in files(".c", ".h", under="client") if os.path.basename(path) != "i18n.h"]
+
+
+def literals(path):
+    """Every string of a C source, its neighbours joined, and whether it is given to a macro that has it translated."""
+    text = re.sub(r"/\*.*?\*/|^\s*#\s*include.*?$", "", read(path), flags=re.S | re.M)
+    for found in re.finditer(rf"((?:\b[NP]?_\(\s*|\bP_\([^;]*?,\s*)?)({STRING}(?:\s*{STRING})*)", text):
+        yield "".join(part[1:-1] for part in re.findall(STRING, found[2])), bool(found[1])
