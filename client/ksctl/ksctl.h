@@ -100,3 +100,7 @@ ExitStatus verb_audit(Ksctl *ctl);
 
 /* verb-monitor.c */
 ExitStatus verb_monitor(Ksctl *ctl);
+
+/* verb-complete.c; in no table, because it is nothing that people type */
+#define VERB_COMPLETE "__complete"
+ExitStatus verb_complete(Ksctl *ctl);

@@ -332,6 +332,10 @@ static ExitStatus run(Ksctl *ctl, int argc, char **argv)
         ctl->verb = optind < argc ? argv[optind++] : "status";
         ctl->arguments = argv + optind;
 
+        /* No verb of a person's: the completion of the shells asks so. */
+        if (g_str_equal(ctl->verb, VERB_COMPLETE))
+                return verb_complete(ctl);
+
         verb = find_verb(ctl->verb);
         if (!verb || !check_verb(ctl, verb))
                 return STATUS_USAGE;
