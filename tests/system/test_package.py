@@ -50,6 +50,12 @@ def test_needs_what_the_tests_install():
     assert names <= listed, names - listed
 
 
+def test_completes_where_the_shells_look():
+    listed = subprocess.run(["dpkg-deb", "--contents", package("first")], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for path in ("bash-completion/completions/ksctl", "zsh/vendor-completions/_ksctl", "fish/vendor_completions.d/ksctl.fish"):
+        assert f" ./usr/share/{path}\n" in listed, path
+
+
 @pytest.mark.parametrize("program", ["usr/libexec/killswitchd", "usr/libexec/killswitch-resolve", "usr/bin/ksctl"])
 def test_hardened(program, tmp_path):
     """What the hardening flags leave in a program: position independent, bound at once, relocations
