@@ -5,11 +5,10 @@
  * Somebody sits in the middle of a word and waits, so this says nothing that isn't a name, starts
  * no service, asks for no password, and ends soon whatever happens. */
 
-#include <dirent.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <systemd/sd-login.h>
@@ -20,7 +19,6 @@
 #include "common/cleanup.h"
 #include "common/names.h"
 
-#define LINKS_DIRECTORY "/sys/class/net"
 #define LIMIT_SECONDS 2
 #define ANSWER_LIMIT_USEC UINT64_C(1000000)
 
@@ -93,15 +91,14 @@ static void print_added_vpns(Ksctl *ctl)
 
 static void print_links(Ksctl *ctl)
 {
-        DIR *directory = opendir(LINKS_DIRECTORY);
-        const struct dirent *entry;
+        struct if_nameindex *links = if_nameindex();
 
         (void)ctl;
-        while (directory && (entry = readdir(directory)))
-                if (*entry->d_name != '.' && !g_str_equal(entry->d_name, "lo"))
-                        print_name(entry->d_name);
-        if (directory)
-                (void)closedir(directory);
+        for (struct if_nameindex *link = links; link && link->if_index > 0; link++)
+                if (!g_str_equal(link->if_name, "lo"))
+                        print_name(link->if_name);
+        if (links)
+                if_freenameindex(links);
 }
 
 /* systemd's library finds them in a directory; machinectl would start its service. */

@@ -60,7 +60,7 @@ class Interactive:
         self.terminal = Terminal(argv, user=user, namespace=namespace,
                                  env=environment(ZDOTDIR=self.directory, KS_WORDS=self.directory, **variables))
         # What is typed before the line editor is there would be lost.
-        self.terminal.expect("> $")
+        self.terminal.expect("> $", limit=60)
 
     def words(self, keys):
         """The words of the line that these keys make."""
