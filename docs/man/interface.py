@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writes org.killswitch1.5.scd from the comments of the interface's XML: interface.py XML OUTPUT"""
+"""Writes org.killswitch1.5.scd from the comments of the interface's XML and the examples beside this: interface.py XML OUTPUT"""
+import os
 import re
 import sys
 import textwrap
@@ -64,6 +65,8 @@ def page(text):
         lines += textwrap.wrap(escape(block), 100) + [""]
     for kind, title in KINDS.items():
         lines += [f"# {title}", ""] + sections[kind]
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.5.examples"), encoding="utf-8") as examples:
+        lines += [examples.read()]
     return "\n".join(lines + ["# SEE ALSO", "", "*ksctl*(1), *killswitchd*(8), *killswitch.conf*(5), *busctl*(1)", ""])
 
 
