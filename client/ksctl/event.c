@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "client/common/i18n.h"
+#include "client/common/said.h"
 #include "client/common/state.h"
 #include "client/common/text.h"
 #include "client/common/words.h"
@@ -65,7 +66,8 @@ int event_print_state(const Ksctl *ctl, sd_bus_message *reply)
 
         print_line(word, headline);
         for (char **sentence = state->degraded; *sentence; sentence++) {
-                g_autofree char *text = ks_text_sanitise(*sentence);
+                g_autofree char *said = ks_said(*sentence);
+                g_autofree char *text = ks_text_sanitise(said);
 
                 print_line(_("problem"), text);
         }
@@ -131,7 +133,8 @@ static int print_repaired(const Ksctl *ctl, sd_bus_message *signal)
                 return 0;
         }
 
-        g_autofree char *raw = g_strdup_printf("%s: %s", layer, what);
+        g_autofree char *said = ks_said(what);
+        g_autofree char *raw = g_strdup_printf("%s: %s", layer, said);
         g_autofree char *text = ks_text_sanitise(raw);
 
         print_line(_("repaired"), text);

@@ -129,7 +129,7 @@ static bool parse_trial(Ksctl *ctl, const char *duration)
                           ks_duration_check(ctl->trial_usec, &error)))
                 return true;
 
-        (void)report_usage("%s", error->message);
+        (void)report_said(error->message);
         return false;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/common/i18n.h"
+#include "client/common/said.h"
 #include "client/common/text.h"
 #include "client/ksctl/output.h"
 #include "common/names.h"
@@ -48,6 +49,13 @@ ExitStatus report_usage(const char *format, ...)
 
         report(_("'ksctl --help' tells what can be given."));
         return STATUS_USAGE;
+}
+
+ExitStatus report_said(const char *sentence)
+{
+        g_autofree char *said = ks_said(sentence);
+
+        return report_usage("%s", said);
 }
 
 /* The present command line, as an administrator would have to type it. */
@@ -133,8 +141,10 @@ static ExitStatus report_service(const Ksctl *ctl, const char *message)
 /* What wasn't done, and the service's sentence. */
 static void report_reason(const char *what, const char *message)
 {
+        g_autofree char *said = ks_said(message);
+
         /* TRANSLATORS: "Cannot engage: the reason" */
-        report(_("%s: %s"), what, message);
+        report(_("%s: %s"), what, said);
 }
 
 static ExitStatus report_denied(const Ksctl *ctl, Deed deed, const char *message)

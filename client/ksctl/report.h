@@ -21,6 +21,14 @@ void report(const char *format, ...) G_GNUC_PRINTF(1, 2);
 ExitStatus report_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /**
+ * report_said() - likewise, with a sentence in English
+ * @sentence: as the service or what it shares with this program says it
+ *
+ * Returns: STATUS_USAGE.
+ */
+ExitStatus report_said(const char *sentence);
+
+/**
  * report_connection() - say why there is no way to the bus, and what to do
  * @ctl: the run
  * @r: the negative errno

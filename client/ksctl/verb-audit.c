@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "client/common/i18n.h"
+#include "client/common/said.h"
 #include "client/common/text.h"
 #include "client/ksctl/call.h"
 #include "client/ksctl/output.h"
@@ -82,11 +83,12 @@ static void print_audit(const json_t *audit)
         {
                 const char *severity = json_string_value(json_object_get(finding, "Severity"));
                 g_autofree char *label = severity_label(severity);
-                g_autofree char *subject = ks_text_sanitise(
+                g_autofree char *subject = ks_said(
                         json_string_value(json_object_get(finding, "Subject")));
-                g_autofree char *text = ks_text_sanitise(
+                g_autofree char *text = ks_said(
                         json_string_value(json_object_get(finding, "Text")));
-                g_autofree char *row = g_strdup_printf("%s. %s.", subject, text);
+                g_autofree char *raw = g_strdup_printf("%s. %s.", subject, text);
+                g_autofree char *row = ks_text_sanitise(raw);
 
                 putchar('\n');
                 output_row(label, severity_colour(severity), row);

@@ -16,7 +16,7 @@ ExitStatus verb_pause(Ksctl *ctl)
         uint64_t usec;
 
         if (!ks_duration_parse(text, &usec, &error) || !ks_duration_check(usec, &error))
-                return report_usage("%s", error->message);
+                return report_said(error->message);
 
         status = call_change(ctl, DEED_PAUSE, "Pause", "t", usec);
         return status == STATUS_DONE ? status_print_outcome(ctl) : status;

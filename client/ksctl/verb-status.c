@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "client/common/i18n.h"
+#include "client/common/said.h"
 #include "client/common/text.h"
 #include "client/common/words.h"
 #include "client/ksctl/call.h"
@@ -135,7 +136,8 @@ static void print_layers(const KsState *state)
 static void print_problems(const KsState *state)
 {
         for (char **sentence = state->degraded; *sentence; sentence++) {
-                g_autofree char *text = ks_text_sanitise(*sentence);
+                g_autofree char *said = ks_said(*sentence);
+                g_autofree char *text = ks_text_sanitise(said);
 
                 output_row(_("Problem"), COLOUR_WARNING, text);
         }

@@ -198,8 +198,10 @@ bool ks_duration_check(uint64_t usec, GError **error)
         g_autofree char *max = ks_duration_format(KS_DURATION_MAX_USEC);
 
         g_set_error(error, KS_DURATION_ERROR, KS_DURATION_ERROR_RANGE,
-                    "The duration %s is too %s; it may last from %s to %s.", present,
-                    usec < KS_DURATION_MIN_USEC ? "short" : "long", min, max);
+                    usec < KS_DURATION_MIN_USEC
+                            ? "The duration %s is too short; it may last from %s to %s."
+                            : "The duration %s is too long; it may last from %s to %s.",
+                    present, min, max);
         return false;
 }
 

@@ -533,8 +533,13 @@ static gboolean fail_unknown(KsSettingsReader *reader, const char *name, GError 
         for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
                 if (keys[i].in_vpn == (reader->draft != NULL))
                         g_string_append_printf(known, "%s%s", known->len ? ", " : "", keys[i].name);
-        ks_settings_fail(reader, name, error, "there is no such key in %s; there are %s",
-                         reader->draft ? "a [VPN] section" : "[Killswitch]", known->str);
+        if (reader->draft)
+                ks_settings_fail(reader, name, error,
+                                 "there is no such key in a [VPN] section; there are %s",
+                                 known->str);
+        else
+                ks_settings_fail(reader, name, error,
+                                 "there is no such key in [Killswitch]; there are %s", known->str);
         g_string_free(known, TRUE);
         return FALSE;
 }

@@ -447,10 +447,10 @@ char *ks_nftables_describe_damage(KsNftables *nftables)
 
         if (!inet && nftables->hooks_changed)
                 return NULL;
-        return g_strdup_printf("the nftables table %s had been %s", inet ? INET : EGRESS,
-                               is_present(nftables, inet ? KS_GUARD_INET : KS_GUARD_EGRESS)
-                                       ? "changed"
-                                       : "deleted");
+        return g_strdup_printf(is_present(nftables, inet ? KS_GUARD_INET : KS_GUARD_EGRESS)
+                                       ? "the nftables table %s had been changed"
+                                       : "the nftables table %s had been deleted",
+                               inet ? INET : EGRESS);
 }
 
 void ks_nftables_links_changed(KsNftables *nftables)

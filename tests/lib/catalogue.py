@@ -10,6 +10,7 @@ import subprocess
 from .sources import TREE, files, read
 
 PO = "client/po"
+PLACEHOLDER = re.compile(r"%(?:\d+\$)?[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|j|z)?[a-zA-Z%]")
 STRING = r'"(?:[^"\\\n]|\\.)*"'
 
 
@@ -48,3 +49,18 @@ def literals(path):
     text = re.sub(r"/\*.*?\*/|^\s*#\s*include.*?$", "", read(path), flags=re.S | re.M)
     for found in re.finditer(rf"((?:\b[NP]?_\(\s*|\bP_\([^;]*?,\s*)?)({STRING}(?:\s*{STRING})*)", text):
         yield "".join(part[1:-1] for part in re.findall(STRING, found[2])), bool(found[1])
+
+
+def said():
+    """The strings of the service, its macros filled in where they are strings, with what printf puts in as %s. What is
+    only logged is left out, and so are the programs' own messages at a terminal."""
+    for path in files(".c", under="src"):
+        text = read(path)
+        macros = dict(re.findall(r'#define (\w+)\s+"([^"]*)"', text))
+        text = re.sub(rf"/\*.*?\*/|^\s*#\s*(?:include|define)\b.*?$|\bks_log\((?:[^;\"]|{STRING})*;", "", text, flags=re.S | re.M)
+        word = rf"(?:{STRING}|\b[A-Z][A-Z0-9_]+\b)"
+        for found in re.findall(rf"{word}(?:\s*{word})*", text) if path.count(os.sep) > 1 else ():
+            if '"' in found or found in macros:
+                yield path, PLACEHOLDER.sub("%s", "".join(
+                    string[1:-1] if string else macros.get(macro, "%s")
+                    for string, macro in re.findall(rf"({STRING})|\b([A-Z][A-Z0-9_]+)\b", found)))
