@@ -14,7 +14,7 @@
 
 #define SLOTS_MAX 8
 /* A sentence in a sentence in a sentence. */
-#define DEPTH_MAX 3
+#define DEPTH_MAX 4
 /* The domain of the kernel's own words, which are in the C library. */
 #define LIBC_DOMAIN "libc"
 

@@ -275,6 +275,9 @@ const char *const ks_sentences[] = {
         N_("route %s in table %s (%s)"),
         N_("routing (%s)"),
 
+        /* A section, before what is wrong with it. */
+        N_("[VPN %s] %s"),
+
         /* Ways out, which begin with one of those above. */
         N_("%s leads out by %s: %s, say; the guard stops it. Remedy: %s"),
         N_("%s leads out by %s: %s, say; it would do so when engaged, and only the guard would "

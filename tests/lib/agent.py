@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A person at a terminal: programs on a pseudo-terminal, and a password typed when asked for."""
 
+import codecs
 import os
 import pty
 import re
@@ -17,6 +18,8 @@ class Terminal:
 
     def __init__(self, argv, user="root", namespace=None, env=None):
         self.text = ""
+        # A letter may come in two parts.
+        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         command = proc.inside(namespace, proc.as_user(user, argv))
         self.pid, self.master = pty.fork()
         if self.pid == 0:
@@ -31,7 +34,7 @@ class Terminal:
             data = os.read(self.master, 4096)
         except OSError:
             return False
-        self.text += data.decode(errors="replace")
+        self.text += self.decoder.decode(data)
         return bool(data)
 
     def expect(self, pattern, limit=proc.LIMIT):
