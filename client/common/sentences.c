@@ -3,6 +3,8 @@
 
 #include "client/common/sentences.h"
 
+#include <stddef.h>
+
 #include "client/common/i18n.h"
 
 /* Whatever varies is %s here. The first one that fits counts: those that begin with their own

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.catalogue import languages
 from lib.sources import read
 
 PACKAGES = Path(os.environ.get("KS_BUILD_DIR", "build")) / "packages"
@@ -66,3 +67,11 @@ def test_hardened(program, tmp_path):
     for sign in (r"Type:\s+DYN", r"GNU_RELRO", r"Flags:.*\bNOW\b.*PIE", r"__stack_chk_fail", r"_chk@"):
         assert re.search(sign, shown), sign
     assert not re.search(r"GNU_STACK.*\bE\b", shown.split("Section to")[0]), "an executable stack"
+
+
+def test_speaks_every_language_of_its_catalogues(tmp_path):
+    subprocess.run(["dpkg-deb", "--extract", package("first"), tmp_path], check=True)
+    there = {path.parts[-3] for path in tmp_path.glob("usr/share/locale/*/LC_MESSAGES/killswitch.mo")}
+    assert there == set(languages()) and there
+    policy = (tmp_path / "usr/share/polkit-1/actions/org.killswitch1.policy").read_text(encoding="utf-8")
+    assert set(re.findall(r'<message xml:lang="(\w+)">', policy)) == there
