@@ -13,6 +13,8 @@
 #include "client/common/sentences.h"
 
 #define SLOTS_MAX 8
+/* None of the service is nearly as long. What is isn't worth the time to look through it. */
+#define SENTENCE_MAX 4096
 /* A sentence in a sentence in a sentence. */
 #define DEPTH_MAX 4
 /* The domain of the kernel's own words, which are in the C library. */
@@ -141,5 +143,11 @@ static char *translate(const char *english, unsigned depth)
 
 char *ks_said(const char *english)
 {
-        return translate(english ?: "", 0) ?: g_strdup(english ?: "");
+        char *text = NULL;
+
+        if (!english)
+                return g_strdup("");
+        if (strnlen(english, SENTENCE_MAX) < SENTENCE_MAX)
+                text = translate(english, 0);
+        return text ? text : g_strdup(english);
 }

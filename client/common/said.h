@@ -5,7 +5,7 @@
 
 /**
  * ks_said() - what the service says, in the user's language
- * @english: a sentence of an error, of Degraded or of an audit
+ * @english: a sentence of an error, of Degraded or of an audit; NULL is an empty one
  *
  * A sentence that isn't known, of a newer service say, stays as it is.
  *
