@@ -265,6 +265,24 @@ def test_tables(alone, translate):
     assert len({line.index(row[-1], len(row[0])) for line, row in zip(lines, translated)}) == 1
 
 
+def test_monitor(alone, translate):
+    """What happens, as it happens; the words for states are those that programs go by."""
+    root = alone.serve("")
+    monitor = alone.host.spawn("monitor", ["ksctl", "monitor"], env=german())
+    try:
+        def line(text):
+            proc.until(lambda: re.search(f"^[-0-9]+ [:0-9]+  {re.escape(text)}$", monitor.log(), re.M) or not monitor.running(),
+                       f"the line {text!r}", limit=60)
+            assert monitor.running(), monitor.log()
+        line("off: " + translate("Not protected: the kill switch is off, and traffic leaves this machine directly."))
+        root.call("Engage")
+        line("blocking: " + translate.texts["%s (was %s)"].replace("%s", translate("engaged"), 1).replace("%s", "off"))
+        alone.daemon.stop()
+        line(f"{translate('service')}: " + translate("it has gone; what it set up in the kernel stays in force"))
+    finally:
+        monitor.kill()
+
+
 @pytest.mark.usefixtures("tunnel")
 def test_programs_read_the_same_in_every_language(alone):
     """JSON, properties and words: to the byte."""
