@@ -47,7 +47,11 @@ def sources():
 def literals(path):
     """Every string of a C source, its neighbours joined, and whether it is given to a macro that has it translated."""
     text = re.sub(r"/\*.*?\*/|^\s*#\s*include.*?$", "", read(path), flags=re.S | re.M)
-    for found in re.finditer(rf"((?:\b[NP]?_\(\s*|\bP_\([^;]*?,\s*)?)({STRING}(?:\s*{STRING})*)", text):
+    # What is said on a bus is for programs.
+    text = re.sub(r'"org\.[\w.]+\.Error\.\w+",\s*"[^"]*"', "", text)
+    strings = rf"{STRING}(?:\s*{STRING})*"
+    text = re.sub(rf"\bP_\(\s*({strings})\s*,\s*(?={STRING})", r"N_(\1) N_(", text)
+    for found in re.finditer(rf"((?:\bN?_\(\s*)?)({strings})", text):
         yield "".join(part[1:-1] for part in re.findall(STRING, found[2])), bool(found[1])
 
 

@@ -7,10 +7,10 @@ import unicodedata
 import pytest
 
 from lib import catalogue
-from lib.sources import read
+from lib.sources import files, read
 
-# To be typed, and the same in every language.
-COMMAND = re.compile(r"(sudo )?ksctl\b")
+# To be typed, and the same in every language; or for a journal.
+COMMAND = re.compile(r"(sudo )?ksctl\b|killswitch-tray: ")
 # Of the rows of ksctl: what stands before the colon.
 LABEL_WIDTH = 7
 SENTENCE = re.compile(r"[^#,].*?(?:[A-Za-z']{2,},? ){3}[a-z']{2,}")
@@ -68,6 +68,7 @@ def test_labels_are_aligned(language):
 def test_every_source_with_text_is_looked_through():
     listed = re.sub(r"#.*", "", read(f"{catalogue.PO}/POTFILES.in")).split()
     using = [path for path in catalogue.sources() if any(marked for _, marked in catalogue.literals(path))]
+    using += [path for path in files(".js", under="client") if re.search(r"\b(?:_|ngettext)\(", read(path))]
     assert [path for path in using if path not in listed] == []
     assert listed == sorted(set(listed)) and len(using) > 10
 
