@@ -26,7 +26,7 @@ def wanted(path):
     """Writes a template of what the sources want translated, as the build makes it."""
     done = run("xgettext", "--from-code=UTF-8", "--keyword=_", "--keyword=N_", "--keyword=P_:1,2", "--add-comments",
                "--flag=_:1:pass-c-format", "--flag=N_:1:pass-c-format", "--flag=P_:1:pass-c-format",
-               "--flag=P_:2:pass-c-format", f"--files-from={PO}/POTFILES.in", f"--output={path}")
+               "--flag=P_:2:pass-c-format", f"--files-from={PO}/POTFILES.in", f"--output={path}", env={**os.environ, "GETTEXTDATADIRS": PO})
     assert done.returncode == 0, done.stderr.decode()
     return path
 
