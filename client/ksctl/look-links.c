@@ -49,14 +49,23 @@ int look_links(GArray **links)
         return netlink_ask(NETLINK_ROUTE, &request.header, on_link, *links);
 }
 
+/* What is said about a route. */
+typedef struct Route {
+        int link;
+        unsigned length; /* of the prefix, when that was asked for */
+} Route;
+
 static void on_route(const struct nlmsghdr *message, void *userdata)
 {
         const struct rtmsg *route = NLMSG_DATA(message);
         const struct rtattr *link = netlink_find(RTM_RTA(route), (int)RTM_PAYLOAD(message),
                                                  RTA_OIF);
 
+        Route *ret = userdata;
+
         if (link)
-                memcpy(userdata, RTA_DATA(link), sizeof(int));
+                memcpy(&ret->link, RTA_DATA(link), sizeof(int));
+        ret->length = route->rtm_dst_len;
 }
 
 /* Room for a destination and a mark. */
@@ -92,24 +101,55 @@ static int parse_address(const char *endpoint, void *bytes)
         return inet_pton(family, address, bytes) == 1 ? family : AF_UNSPEC;
 }
 
-int look_route(const char *endpoint, uint32_t mark, char link[IFNAMSIZ])
+static RouteRequest route_request(int family, const void *to)
 {
         RouteRequest request = {
                 .header = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
                             .nlmsg_type = RTM_GETROUTE },
+                .route = { .rtm_family = (unsigned char)family,
+                           .rtm_dst_len = family == AF_INET ? 32 : 128 },
         };
+
+        put(&request, RTA_DST, to, family == AF_INET ? 4 : 16);
+        return request;
+}
+
+int look_route(const char *endpoint, uint32_t mark, char link[IFNAMSIZ])
+{
         unsigned char address[16] = { 0 };
-        int family = parse_address(endpoint, address), index = 0, r;
+        int family = parse_address(endpoint, address), r;
+        RouteRequest request;
+        Route route = { 0 };
 
         if (family == AF_UNSPEC)
                 return -EINVAL;
-        request.route.rtm_family = (unsigned char)family;
-        request.route.rtm_dst_len = family == AF_INET ? 32 : 128;
-        put(&request, RTA_DST, address, family == AF_INET ? 4 : 16);
+        request = route_request(family, address);
         if (mark)
                 put(&request, RTA_MARK, &mark, sizeof(mark));
-        r = netlink_ask(NETLINK_ROUTE, &request.header, on_route, &index);
+        r = netlink_ask(NETLINK_ROUTE, &request.header, on_route, &route);
         if (r < 0)
                 return r;
-        return if_indextoname((unsigned)index, link) ? 0 : -ENODEV;
+        return if_indextoname((unsigned)route.link, link) ? 0 : -ENODEV;
+}
+
+int look_way(int family, const void *to, const void *from, char link[IFNAMSIZ], bool *is_default)
+{
+        RouteRequest request = route_request(family, to);
+        Route way = { 0 }, entry = { 0 };
+        int r;
+
+        if (from) {
+                request.route.rtm_src_len = request.route.rtm_dst_len;
+                put(&request, RTA_SRC, from, family == AF_INET ? 4 : 16);
+        }
+        r = netlink_ask(NETLINK_ROUTE, &request.header, on_route, &way);
+        if (r < 0)
+                return r;
+        /* Again for the entry of the table instead of what came of it. */
+        request.route.rtm_flags = RTM_F_FIB_MATCH;
+        r = netlink_ask(NETLINK_ROUTE, &request.header, on_route, &entry);
+        if (r < 0)
+                return r;
+        *is_default = entry.length == 0;
+        return if_indextoname((unsigned)way.link, link) ? 0 : -ENODEV;
 }

@@ -64,6 +64,18 @@ int look_links(GArray **links);
 int look_route(const char *endpoint, uint32_t mark, char link[IFNAMSIZ]);
 
 /**
+ * look_way() - by which link an address is reached now, and whether on the way of last resort
+ * @family: AF_INET or AF_INET6
+ * @to: the address' bytes
+ * @from: the bytes of the own one; NULL for whichever the kernel takes
+ * @link: set
+ * @is_default: set: it is a default route that leads there
+ *
+ * Returns: 0 or a negative errno.
+ */
+int look_way(int family, const void *to, const void *from, char link[IFNAMSIZ], bool *is_default);
+
+/**
  * look_programs() - who has a tun device of our network namespace open
  * @link: the device
  * @ret: (transfer full): an array of LookProgram*, empty when nobody has it open that we may see.

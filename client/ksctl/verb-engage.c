@@ -2,15 +2,12 @@
 /* ksctl on, confirm, off: raises and lowers the shield. */
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <systemd/sd-login.h>
 
 #include "client/common/i18n.h"
 #include "client/ksctl/answer.h"
 #include "client/ksctl/call.h"
+#include "client/ksctl/lockout.h"
 #include "client/ksctl/report.h"
 #include "client/ksctl/status.h"
 #include "common/duration.h"
@@ -21,27 +18,6 @@ typedef enum Answer {
         ANSWER_YES,
         ANSWER_TRIAL,
 } Answer;
-
-/* Whether whoever types this sits at another machine. sudo hides the variable, not the session. */
-static bool is_over_ssh(const Ksctl *ctl)
-{
-        const char *connection = getenv("SSH_CONNECTION");
-        g_autofree char *session = NULL;
-        char *raw = NULL;
-
-        if (ctl->transport == KS_TRANSPORT_REMOTE)
-                return true;
-        if (ctl->transport == KS_TRANSPORT_MACHINE)
-                return false;
-        if (connection && *connection)
-                return true;
-        if (sd_pid_get_session(0, &raw) < 0)
-                return false;
-
-        session = g_strdup(raw);
-        free(raw);
-        return sd_session_is_remote(session) > 0;
-}
 
 /* Whether packets that pass now won't pass once it is engaged. */
 static bool will_change(const KsState *state)
@@ -68,14 +44,15 @@ static Answer ask(void)
         return ANSWER_NO;
 }
 
-/* Warns who might cut the branch that they sit on, and asks where there is somebody to ask. */
-static Answer warn_over_ssh(const Ksctl *ctl)
+/*
+ * Warns who might cut the branch that they sit on, and asks where there is somebody to ask. A
+ * script gets what it says: it may be the very thing that has to bring the shield up.
+ */
+static Answer warn(const Ksctl *ctl, const char *what)
 {
         g_autofree char *duration = ks_duration_format(KS_TRIAL_DEFAULT_USEC);
 
-        report(_("You are connected by SSH. Engaging the kill switch may cut that connection, "
-                 "unless "
-                 "it comes through the VPN or from the LAN."));
+        report("%s", what);
         report(_("'ksctl on --trial' lets go again after %s, unless 'ksctl confirm' follows."),
                duration);
 
@@ -100,21 +77,24 @@ static ExitStatus engage_trial(Ksctl *ctl, uint64_t usec)
 
 ExitStatus verb_on(Ksctl *ctl)
 {
+        g_autofree char *warning = NULL;
         g_autoptr(KsState) state = NULL;
+        g_auto(Login) login = { 0 };
         ExitStatus status;
 
         if (ctl->trial)
                 return engage_trial(ctl, ctl->trial_usec);
-        if (!is_over_ssh(ctl))
+        if (!lockout_is_remote(ctl, &login))
                 return engage(ctl);
 
         status = call_read_state(ctl, &state);
         if (status != STATUS_DONE)
                 return status;
-        if (!will_change(state))
+        warning = will_change(state) ? lockout_foresee(ctl, &login, state, state->lan) : NULL;
+        if (!warning)
                 return engage(ctl);
 
-        switch (warn_over_ssh(ctl)) {
+        switch (warn(ctl, warning)) {
         case ANSWER_YES:
                 return engage(ctl);
         case ANSWER_TRIAL:

@@ -2,11 +2,14 @@
 /* ksctl lan, reload: what applies while engaged. */
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "client/common/i18n.h"
 #include "client/common/text.h"
 #include "client/common/words.h"
+#include "client/ksctl/answer.h"
 #include "client/ksctl/call.h"
+#include "client/ksctl/lockout.h"
 #include "client/ksctl/output.h"
 #include "client/ksctl/report.h"
 #include "client/ksctl/suggest.h"
@@ -42,6 +45,39 @@ static ExitStatus print_lan(Ksctl *ctl)
         return STATUS_DONE;
 }
 
+/* Warns who sits on a connection that the setting cuts, as 'ksctl on' does. Returns: whether to go
+ * on. */
+static ExitStatus check_connection(Ksctl *ctl, const char *lan)
+{
+        g_autofree char *before = NULL, *after = NULL;
+        g_autoptr(KsState) state = NULL;
+        g_auto(Login) login = { 0 };
+        ExitStatus status;
+        char line[16] = "";
+
+        if (!lockout_is_remote(ctl, &login))
+                return STATUS_DONE;
+        status = call_read_state(ctl, &state);
+        if (status != STATUS_DONE || !ks_state_in_force(state))
+                return status;
+        before = lockout_foresee(ctl, &login, state, state->lan);
+        after = lockout_foresee(ctl, &login, state, lan);
+        if (before || !after)
+                return STATUS_DONE;
+
+        report("%s", after);
+        if (!ctl->ask_password || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+                return STATUS_DONE;
+        /* TRANSLATORS: the letters are the first ones of "yes" and "no". */
+        fputs(_("Change it anyway? [y/N] "), stderr);
+        if (!fgets(line, sizeof(line), stdin))
+                fputc('\n', stderr);
+        if (answer_is(line, "yes", _("yes")))
+                return STATUS_DONE;
+        report(_("Nothing was changed."));
+        return STATUS_FAILED;
+}
+
 ExitStatus verb_lan(Ksctl *ctl)
 {
         const char *lan = ctl->arguments[0];
@@ -59,6 +95,9 @@ ExitStatus verb_lan(Ksctl *ctl)
                                     lan);
         }
 
+        status = check_connection(ctl, lan);
+        if (status != STATUS_DONE)
+                return status;
         status = call_change(ctl, DEED_SET_LAN, "SetLan", "s", lan);
         if (status != STATUS_DONE)
                 return status;

@@ -17,14 +17,19 @@ class Terminal:
     """A program whose standard streams are a terminal of its own."""
 
     def __init__(self, argv, user="root", namespace=None, env=None):
-        self.text = ""
+        # What hasn't been expected yet, and everything.
+        self.text = self.all = ""
         # A letter may come in two parts.
         self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         command = proc.inside(namespace, proc.as_user(user, argv))
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            os.chdir("/")
-            os.execvpe(command[0], command, env or environment(TERM="xterm"))
+            # Whatever happens, this copy of the tests must not go on.
+            try:
+                os.chdir("/")
+                os.execvpe(command[0], command, env or environment(TERM="xterm"))
+            finally:
+                os._exit(127)
         self.status = None
 
     def read(self, limit):
@@ -34,7 +39,9 @@ class Terminal:
             data = os.read(self.master, 4096)
         except OSError:
             return False
-        self.text += self.decoder.decode(data)
+        shown = self.decoder.decode(data)
+        self.text += shown
+        self.all += shown
         return bool(data)
 
     def expect(self, pattern, limit=proc.LIMIT):
@@ -51,6 +58,10 @@ class Terminal:
 
     def type(self, line):
         os.write(self.master, line.encode() + b"\n")
+
+    def interrupt(self):
+        """Ctrl-C."""
+        os.write(self.master, b"\x03")
 
     def password(self, secret):
         """Types a password once it is asked for and the terminal no longer shows what is typed;
