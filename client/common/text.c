@@ -6,11 +6,19 @@
 #include "client/common/i18n.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #include <glib.h>
 
 #define USEC_PER_SEC UINT64_C(1000000)
+
+static bool is_ascii_only;
+
+void ks_text_ascii_only(void)
+{
+        is_ascii_only = true;
+}
 
 /* Control characters of both sets, line and paragraph separators, and the marks that turn the
  * direction of writing, with which a name can look like another one. */
@@ -46,7 +54,7 @@ char *ks_text_sanitise(const char *text)
         for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
                 gunichar c = g_utf8_get_char(p);
 
-                if (is_harmful(c))
+                if (is_harmful(c) || (is_ascii_only && c >= 0x80))
                         append_escaped(safe, c);
                 else
                         g_string_append_unichar(safe, c);
@@ -66,6 +74,16 @@ char *ks_text_time(uint64_t realtime)
                 return g_strdup(_("an unknown time"));
 
         return g_strdup(text);
+}
+
+char *ks_text_clock(uint64_t realtime)
+{
+        g_autofree char *now = ks_text_time(ks_text_now()), *then = ks_text_time(realtime);
+        const char *clock = strchr(then, ' ');
+
+        if (!clock || strncmp(now, then, (size_t)(clock - then)) != 0)
+                return g_steal_pointer(&then);
+        return g_strdup(clock + 1);
 }
 
 uint64_t ks_text_now(void)

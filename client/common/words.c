@@ -5,6 +5,7 @@
 
 #include "client/common/i18n.h"
 #include "client/common/text.h"
+#include "common/duration.h"
 #include "common/names.h"
 
 typedef struct Word {
@@ -100,6 +101,20 @@ char *ks_words_headline(const KsState *state)
 
         return g_strdup_printf(_("The state is '%s', which this program is too old to explain."),
                                word);
+}
+
+char *ks_words_deadline(const KsState *state)
+{
+        if (state->deadline == 0)
+                return NULL;
+
+        g_autofree char *deadline = ks_text_time(state->deadline);
+        g_autofree char *remaining = ks_duration_format(state->remaining);
+
+        /* TRANSLATORS: a time, and how long it is until then. */
+        return g_strdup_printf(state->trial ? _("%s, in %s; then it releases itself")
+                                            : _("%s, in %s; then it engages again by itself"),
+                               deadline, remaining);
 }
 
 char *ks_words_vpn(const KsVpn *vpn)

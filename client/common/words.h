@@ -16,6 +16,15 @@
 char *ks_words_headline(const KsState *state);
 
 /**
+ * ks_words_deadline() - what will happen at the deadline
+ * @state: the state
+ *
+ * Returns: (transfer full): "TIME, in 5 min; then it engages again by itself", to be freed with
+ * g_free(); NULL without a deadline.
+ */
+char *ks_words_deadline(const KsState *state);
+
+/**
  * ks_words_vpn() - a VPN in one line
  * @vpn: the VPN
  *

@@ -85,7 +85,7 @@ static int call_and_wait(sd_bus *bus, sd_bus_message *call, Waiter *waiter, sd_b
         while (!*ret) {
                 r = sd_bus_process(bus, NULL);
                 if (r == 0)
-                        r = waiter_wait_bus(waiter, bus, -1);
+                        r = waiter_wait_bus(waiter, bus, -1, -1);
                 if (r < 0)
                         return r;
         }

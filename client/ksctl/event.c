@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "client/common/i18n.h"
 #include "client/common/said.h"
@@ -13,7 +14,11 @@
 #include "client/common/words.h"
 #include "client/ksctl/output.h"
 #include "client/ksctl/value.h"
+#include "common/duration.h"
 #include "common/names.h"
+
+/* Of what a narrow terminal has no room for behind the time. */
+#define INDENT 4
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
@@ -22,7 +27,12 @@ static void print_line(const char *what, const char *text)
 {
         g_autofree char *time = ks_text_time(ks_text_now());
 
-        printf("%s  %s: %s\n", time, what, text);
+        /* A program that reads them takes a line for an event, however narrow COLUMNS= is. */
+        unsigned columns = isatty(STDOUT_FILENO) ? output_columns(stdout) : 0;
+        int column = printf("%s  %s: ", time, what);
+
+        output_wrapped(stdout, columns, (unsigned)MAX(column, 0), INDENT, text);
+        putchar('\n');
         fflush(stdout);
 }
 
@@ -39,15 +49,17 @@ static void print_object(const Ksctl *ctl, const json_t *object)
         fflush(stdout);
 }
 
-int event_print_state(const Ksctl *ctl, sd_bus_message *reply)
+int event_print_state(const Ksctl *ctl, const KsState *state, sd_bus_message *reply)
 {
-        g_autoptr(KsState) state = NULL;
         json_auto_t *object = NULL;
         int r;
 
         if (ctl->json != JSON_MODE_OFF) {
                 json_auto_t *details = NULL;
 
+                r = sd_bus_message_rewind(reply, true);
+                if (r < 0)
+                        return r;
                 r = value_read_state(reply, &details);
                 if (r < 0)
                         return r;
@@ -57,14 +69,14 @@ int event_print_state(const Ksctl *ctl, sd_bus_message *reply)
                 return 0;
         }
 
-        r = ks_state_read(reply, &state);
-        if (r < 0)
-                return r;
-
         g_autofree char *word = ks_text_sanitise(state->state);
         g_autofree char *headline = ks_words_headline(state);
 
+        g_autofree char *deadline = ks_words_deadline(state);
+
         print_line(word, headline);
+        if (deadline)
+                print_line(_("until"), deadline);
         for (char **sentence = state->degraded; *sentence; sentence++) {
                 g_autofree char *said = ks_said(*sentence);
                 g_autofree char *text = ks_text_sanitise(said);
@@ -145,7 +157,8 @@ static int print_repaired(const Ksctl *ctl, sd_bus_message *signal)
 static bool is_told_already(const char *key)
 {
         return g_str_equal(key, KS_KEY_STATE) || g_str_equal(key, KS_KEY_ENGAGED) ||
-               g_str_equal(key, KS_KEY_SINCE);
+               g_str_equal(key, KS_KEY_SINCE) || g_str_equal(key, KS_KEY_DEADLINE) ||
+               g_str_equal(key, KS_KEY_TRIAL);
 }
 
 static const char *member_text(const json_t *object, const char *key)
@@ -178,17 +191,30 @@ static char *describe_vpns(const json_t *vpns)
         return g_string_free(g_steal_pointer(&line), FALSE);
 }
 
+/* How a pause or a trial ended is what StateChanged tells, unless nothing changed by it. */
+static void print_deadline(const json_t *changed)
+{
+        const json_t *value = json_object_get(changed, KS_KEY_DEADLINE);
+        uint64_t deadline = (uint64_t)json_integer_value(value), now = ks_text_now();
+
+        if (deadline > now) {
+                g_autofree char *time = ks_text_time(deadline);
+                g_autofree char *left = ks_duration_format(deadline - now);
+                g_autofree char *text = g_strdup_printf(_("%s, in %s"), time, left);
+
+                print_line(_("until"), text);
+        } else if (value && deadline == 0 && json_object_get(changed, KS_KEY_TRIAL) &&
+                   !json_object_get(changed, KS_KEY_STATE)) {
+                print_line(_("trial"), _("it is confirmed, and stays engaged"));
+        }
+}
+
 static void print_property(const char *key, const json_t *value)
 {
         g_autofree char *safe_key = ks_text_sanitise(key);
         g_autofree char *text = value_format(value);
 
-        if (g_str_equal(key, KS_KEY_DEADLINE)) {
-                json_int_t deadline = json_integer_value(value);
-                g_autofree char *time = ks_text_time((uint64_t)deadline);
-
-                print_line(safe_key, deadline > 0 ? time : _("none"));
-        } else if (json_is_array(value) && json_array_size(value) == 0) {
+        if (json_is_array(value) && json_array_size(value) == 0) {
                 print_line(safe_key, _("none"));
         } else if (g_str_equal(key, KS_KEY_VPNS)) {
                 g_autofree char *vpns = describe_vpns(value);
@@ -227,6 +253,7 @@ static int print_properties_changed(const Ksctl *ctl, sd_bus_message *signal)
                 return 0;
         }
 
+        print_deadline(changed);
         json_object_foreach(changed, key, value) if (!is_told_already(key))
                 print_property(key, value);
         return 0;

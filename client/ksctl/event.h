@@ -5,16 +5,18 @@
 
 #include <systemd/sd-bus.h>
 
+#include "client/common/state.h"
 #include "client/ksctl/ksctl.h"
 
 /**
  * event_print_state() - print the present state
  * @ctl: the run
- * @reply: the answer of GetState, at its beginning
+ * @state: the state
+ * @reply: the answer of GetState that it was read from
  *
  * Returns: 0 or a negative errno.
  */
-int event_print_state(const Ksctl *ctl, sd_bus_message *reply);
+int event_print_state(const Ksctl *ctl, const KsState *state, sd_bus_message *reply);
 
 /**
  * event_print_service() - print that the service came or went

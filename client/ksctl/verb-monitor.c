@@ -2,9 +2,11 @@
 /* ksctl monitor: follows what happens, over restarts of the service too. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "client/ksctl/call.h"
+#include "client/ksctl/countdown.h"
 #include "client/ksctl/event.h"
 #include "client/ksctl/report.h"
 #include "client/ksctl/wait.h"
@@ -18,8 +20,10 @@
 typedef struct Monitor {
         Ksctl *ctl;
         sd_bus_slot *question; /* GetState that isn't answered yet */
-        char *owner;           /* who answered it last; NULL while there is no service */
-        bool has_begun;        /* the first answer is here */
+        sd_bus_slot *glance;   /* likewise, only for the countdown */
+        Countdown countdown;
+        char *owner;    /* who answered it last; NULL while there is no service */
+        bool has_begun; /* the first answer is here */
         bool is_over;
         ExitStatus status;
 } Monitor;
@@ -27,6 +31,7 @@ typedef struct Monitor {
 static void monitor_clear(Monitor *monitor)
 {
         monitor->question = sd_bus_slot_unref(monitor->question);
+        monitor->glance = sd_bus_slot_unref(monitor->glance);
         g_clear_pointer(&monitor->owner, g_free);
 }
 
@@ -34,6 +39,21 @@ static void finish(Monitor *monitor, ExitStatus status)
 {
         monitor->is_over = true;
         monitor->status = status;
+}
+
+/* Prints an answer. Returns: 0 or a negative errno. */
+static int show_state(Monitor *monitor, sd_bus_message *reply)
+{
+        g_autoptr(KsState) state = NULL;
+        int r;
+
+        r = ks_state_read(reply, &state);
+        if (r < 0)
+                return r;
+        r = event_print_state(monitor->ctl, state, reply);
+        if (r >= 0)
+                countdown_set(&monitor->countdown, state);
+        return r;
 }
 
 static int on_state(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
@@ -55,7 +75,7 @@ static int on_state(sd_bus_message *reply, void *userdata, sd_bus_error *ret_err
         } else {
                 g_free(monitor->owner);
                 monitor->owner = g_strdup(sd_bus_message_get_sender(reply));
-                r = event_print_state(monitor->ctl, reply);
+                r = show_state(monitor, reply);
                 if (r < 0)
                         status = report_bad_answer(r);
         }
@@ -83,6 +103,31 @@ static int ask_state(Monitor *monitor)
         return sd_bus_call_async(monitor->ctl->bus, &monitor->question, call, on_state, monitor, 0);
 }
 
+static int on_glance(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        g_autoptr(KsState) state = NULL;
+        Monitor *monitor = userdata;
+
+        (void)ret_error;
+        monitor->glance = sd_bus_slot_unref(monitor->glance);
+        if (!sd_bus_message_is_method_error(reply, NULL) && ks_state_read(reply, &state) >= 0)
+                countdown_set(&monitor->countdown, state);
+        return 0;
+}
+
+/* A signal tells the deadline but neither what is left of it nor, always, what it is of. */
+static void glance(Monitor *monitor)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        sd_bus *bus = monitor->ctl->bus;
+
+        monitor->glance = sd_bus_slot_unref(monitor->glance);
+        if (!monitor->countdown.is_wanted || ks_bus_new_call(bus, "GetState", &call) < 0 ||
+            sd_bus_message_set_auto_start(call, false) < 0)
+                return;
+        (void)sd_bus_call_async(bus, &monitor->glance, call, on_glance, monitor, 0);
+}
+
 static int on_owner_changed(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error)
 {
         const char *name, *old_owner, *new_owner;
@@ -97,6 +142,7 @@ static int on_owner_changed(sd_bus_message *signal, void *userdata, sd_bus_error
 
         if (*old_owner) {
                 monitor_clear(monitor);
+                countdown_stop(&monitor->countdown);
                 event_print_service(monitor->ctl, false);
         }
         if (*new_owner) {
@@ -118,7 +164,11 @@ static int on_signal(sd_bus_message *signal, void *userdata, sd_bus_error *ret_e
         if (!monitor->owner || g_strcmp0(sd_bus_message_get_sender(signal), monitor->owner) != 0)
                 return 0;
 
+        countdown_hide(&monitor->countdown);
         r = event_print_signal(monitor->ctl, signal);
+        countdown_show(&monitor->countdown);
+        if (r >= 0)
+                glance(monitor);
         if (r < 0)
                 (void)report_bad_answer(r);
         return 0;
@@ -144,10 +194,13 @@ static int follow(Monitor *monitor, Waiter *waiter)
 {
         int r;
 
-        while (!monitor->is_over) {
+        /* Nor does it go on when nothing that it prints gets anywhere; main() tells why. */
+        while (!monitor->is_over && !ferror(stdout)) {
                 r = sd_bus_process(monitor->ctl->bus, NULL);
                 if (r == 0)
-                        r = waiter_wait_bus(waiter, monitor->ctl->bus, STDOUT_FILENO);
+                        r = waiter_wait_bus(waiter, monitor->ctl->bus, STDOUT_FILENO,
+                                            monitor->countdown.timer_fd);
+                countdown_tick(&monitor->countdown);
                 if (r == -EINTR || r == -EPIPE)
                         return 0;
                 if (r < 0)
@@ -166,11 +219,13 @@ ExitStatus verb_monitor(Ksctl *ctl)
         if (monitor.status != STATUS_DONE)
                 return monitor.status;
 
+        countdown_open(&monitor.countdown, ctl->json == JSON_MODE_OFF);
         r = subscribe(&monitor);
         if (r >= 0)
                 r = waiter_open(&waiter);
         if (r >= 0)
                 r = follow(&monitor, &waiter);
+        countdown_close(&monitor.countdown);
         waiter_close(&waiter);
 
         if (r < 0)

@@ -49,21 +49,6 @@ static void print_since(const KsState *state)
         output_row(_("Since"), COLOUR_NONE, text ?: since);
 }
 
-/* What will happen at the deadline, or NULL without one. To be freed with g_free(). */
-static char *describe_deadline(const KsState *state)
-{
-        if (state->deadline == 0)
-                return NULL;
-
-        g_autofree char *deadline = ks_text_time(state->deadline);
-        g_autofree char *remaining = ks_duration_format(state->remaining);
-
-        /* TRANSLATORS: a time, and how long it is until then. */
-        return g_strdup_printf(state->trial ? _("%s, in %s; then it releases itself")
-                                            : _("%s, in %s; then it engages again by itself"),
-                               deadline, remaining);
-}
-
 /* What the user can do before the deadline. */
 static const char *deadline_hint(const KsState *state)
 {
@@ -73,7 +58,7 @@ static const char *deadline_hint(const KsState *state)
 
 static void print_deadline(const KsState *state)
 {
-        g_autofree char *text = describe_deadline(state);
+        g_autofree char *text = ks_words_deadline(state);
 
         if (text)
                 output_row(_("Until"), COLOUR_NONE, text);
@@ -203,7 +188,7 @@ static ExitStatus print_json(const Ksctl *ctl, sd_bus_message *reply)
 static void print_brief(const KsState *state)
 {
         g_autofree char *headline = ks_words_headline(state);
-        g_autofree char *deadline = describe_deadline(state);
+        g_autofree char *deadline = ks_words_deadline(state);
 
         output_sentence(state_colour(state), headline);
         if (deadline) {

@@ -21,6 +21,7 @@ enum {
         POLL_SIGNAL,
         POLL_FD,
         POLL_OUTPUT,
+        POLL_TIMER,
         N_POLL,
 };
 
@@ -91,6 +92,7 @@ int waiter_wait_fd(Waiter *waiter, int fd)
         struct pollfd fds[N_POLL] = {
                 [POLL_FD] = { .fd = fd, .events = POLLIN },
                 [POLL_OUTPUT] = { .fd = -1 },
+                [POLL_TIMER] = { .fd = -1 },
         };
         int r;
 
@@ -119,7 +121,7 @@ static bool bus_timeout(sd_bus *bus, struct timespec *ret)
         return true;
 }
 
-int waiter_wait_bus(Waiter *waiter, sd_bus *bus, int output_fd)
+int waiter_wait_bus(Waiter *waiter, sd_bus *bus, int output_fd, int timer_fd)
 {
         struct timespec timeout;
         bool limited;
@@ -132,6 +134,7 @@ int waiter_wait_bus(Waiter *waiter, sd_bus *bus, int output_fd)
         struct pollfd fds[N_POLL] = {
                 [POLL_FD] = { .fd = sd_bus_get_fd(bus), .events = (short)events },
                 [POLL_OUTPUT] = { .fd = output_fd },
+                [POLL_TIMER] = { .fd = timer_fd, .events = POLLIN },
         };
 
         if (fds[POLL_FD].fd < 0)

@@ -56,8 +56,9 @@ int waiter_wait_fd(Waiter *waiter, int fd);
  * @waiter: an open waiter
  * @bus: the connection
  * @output_fd: also end the wait when nobody reads this pipe any more; -1 for none
+ * @timer_fd: also end the wait when this is readable; -1 for none
  *
  * Returns: 0, -EINTR when a signal came, -EPIPE when @output_fd lost its reader, or another
  * negative errno.
  */
-int waiter_wait_bus(Waiter *waiter, sd_bus *bus, int output_fd);
+int waiter_wait_bus(Waiter *waiter, sd_bus *bus, int output_fd, int timer_fd);
