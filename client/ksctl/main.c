@@ -2,9 +2,11 @@
 /* ksctl: reads the command line and hands it to a verb. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/common/i18n.h"
 #include "client/ksctl/help.h"
@@ -342,6 +344,15 @@ static ExitStatus run(Ksctl *ctl, int argc, char **argv)
         return verb->run(ctl);
 }
 
+/* A socket that got the number of a closed stream would take what is printed for its own. Whoever
+ * reads or writes the stream gets an error, as with a closed one. */
+static void reserve_streams(void)
+{
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0)
+                        (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
         Ksctl ctl = {
@@ -351,6 +362,7 @@ int main(int argc, char **argv)
         };
         ExitStatus status;
 
+        reserve_streams();
         ks_i18n_init();
         status = run(&ctl, argc, argv);
 
