@@ -7,6 +7,17 @@
 #include "client/ksctl/status.h"
 #include "common/duration.h"
 
+/* What has no end isn't a pause. */
+static bool is_endless(const char *text)
+{
+        static const char *const words[] = { "forever", "infinity", "infinite", "inf", "always" };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+                if (g_ascii_strcasecmp(text, words[i]) == 0)
+                        return true;
+        return false;
+}
+
 ExitStatus verb_pause(Ksctl *ctl)
 {
         /* "ksctl pause 1h 30m" reads as well as "1h30m". */
@@ -15,6 +26,10 @@ ExitStatus verb_pause(Ksctl *ctl)
         ExitStatus status;
         uint64_t usec;
 
+        if (is_endless(text))
+                return report_usage(
+                        _("A pause ends by itself. 'ksctl off' releases the kill switch "
+                          "until 'ksctl on' follows."));
         if (!ks_duration_parse(text, &usec, &error) || !ks_duration_check(usec, &error))
                 return report_said(error->message);
 
