@@ -14,6 +14,8 @@ FIRST, NEXT = ("".join(glob.glob(f"/share/{name}_*.deb")) for name in ("first", 
 SETTINGS = "/etc/killswitch/killswitch.conf"
 INTENT = "/var/lib/killswitch/intent"
 COUNTS = "/share/counts"
+# What kernel() tells when there is nothing.
+NOTHING = ([], [[]] * 4)
 
 
 def counts():
@@ -53,7 +55,7 @@ def without_egress_guard():
 
 def released():
     """Assert that the kernel has nothing of it."""
-    assert kernel() == ([], [[]] * 4), kernel()
+    assert kernel() == NOTHING, kernel()
 
 
 def engaged(word="blocking"):

@@ -4,13 +4,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 
 import guest
 import host
 import wire
 from guest import active, call, check, eventually, out, sh, state
-from host import counts, dpkg, engaged, kernel, network, reaches_out, released, sender, version_of
+from host import NOTHING, counts, dpkg, engaged, kernel, network, reaches_out, released, sender, version_of
 
 FIRST, NEXT = host.FIRST, host.NEXT
 NEXT_VERSION = "99.1"
@@ -81,7 +82,8 @@ def it_is_off_and_serves():
     assert state()[0] == "off"
     serving(version_of(FIRST))
     guest.confined()
-    assert out("ksctl show --property=State --value") == "off"
+    for where in ("", "-M .host", "--machine=root@.host"):
+        assert out(f"ksctl {where} show --property=State --value") == "off", where
     released()
 
 
@@ -118,6 +120,18 @@ def the_service_has_no_rights_to_spare():
 @check
 def the_early_unit_has_no_rights_to_spare():
     confined("killswitch-early.service")
+
+
+@check
+def a_trial_whose_service_is_killed_lets_go():
+    """Nobody asks for the service meanwhile: systemd alone brings it back."""
+    call("EngageTrial", "t", "2000000")
+    pid = guest.main_pid("killswitchd.service")
+    assert kernel() != NOTHING
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: kernel() == NOTHING, "the trial ends")
+    assert guest.main_pid("killswitchd.service") not in (0, pid)
+    assert state()[0] == "off"
 
 
 # Upgrades
