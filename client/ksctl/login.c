@@ -129,13 +129,23 @@ static void add_by_terminal(Login *login, GArray *all)
         endutent();
 }
 
+/* One that is closing has lost its connection, and left a multiplexer behind. */
+static bool is_open(const char *session)
+{
+        char *state = NULL;
+        bool is_open = sd_session_get_state(session, &state) < 0 || strcmp(state, "closing") != 0;
+
+        free(state);
+        return is_open;
+}
+
 static void add_by_session(Login *login, GArray *all)
 {
         char *session = NULL, *host = NULL;
 
         if (sd_pid_get_session(0, &session) < 0)
                 return;
-        if (sd_session_is_remote(session) > 0) {
+        if (sd_session_is_remote(session) > 0 && is_open(session)) {
                 login->is_remote = true;
                 if (sd_session_get_remote_host(session, &host) >= 0)
                         add_peer(login, all, host);

@@ -45,8 +45,8 @@ static ExitStatus print_lan(Ksctl *ctl)
         return STATUS_DONE;
 }
 
-/* Warns who sits on a connection that the setting cuts, as 'ksctl on' does. Returns: whether to go
- * on. */
+/* Asks who sits on a connection that the setting cuts, as 'ksctl on' does. Returns: STATUS_DONE to
+ * go on, or what the program has to end with. */
 static ExitStatus check_connection(Ksctl *ctl, const char *lan)
 {
         g_autofree char *before = NULL, *after = NULL;

@@ -75,6 +75,15 @@ def test_from_a_lan_that_may_not_be_reached(ground, sshd, told):
     assert f"from {LAN_HOST[4]}." in told() and "'none'" in told()
 
 
+def test_through_a_program_of_this_host(ground, sshd, told):
+    """What a tunnel ends in has another connection behind it, which nobody can tell."""
+    root = ground.serve(BY_MARK)
+    shell = sshd.login(ground.host, "127.0.0.1")
+    assert shell.run("ksctl on --no-ask-password 2>/run/lab/told")[0] == 0
+    assert "from 127.0.0.1, which is a program on this machine" in told() and "--trial" in told()
+    assert root.state()[0] == "blocking" and shell.run("ksctl is-active")[0] == 0
+
+
 def test_a_narrower_lan_is_asked_about(ground, sshd):
     """It cuts who has come from there just as well."""
     root = ground.serve(BY_MARK)
