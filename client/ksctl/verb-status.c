@@ -130,6 +130,10 @@ static void print_problems(const KsState *state)
 
 static void print_next_steps(const KsState *state)
 {
+        if (state->degraded[0])
+                output_row(_("Next"), COLOUR_NONE,
+                           _("'journalctl -u killswitchd' tells more of the problem, 'ksctl audit' "
+                             "whether anything gets past."));
         if (state->deadline > 0)
                 output_row(_("Next"), COLOUR_NONE, deadline_hint(state));
 

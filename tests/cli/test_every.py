@@ -115,3 +115,18 @@ def test_what_is_printed_by_a_change_is_the_state(host):
     for verb in (("on",), ("pause", "1h"), ("resume",), ("off",)):
         told = json.loads(host.ksctl(*verb, "-j")[0])
         assert told["State"] == host.root.state()[0]
+
+
+def test_a_problem_comes_with_a_remedy(host):
+    """What is wrong, where, and where there is more; it goes when it is mended."""
+    host.root.call("Engage")
+    path = host.daemon.configure("[Killswitch]\nLan=bogus\n", "killswitch.conf.d/wrong.conf")
+    for user in ("root", "trusted"):
+        out, told = host.ksctl("reload", user=user, status=1)
+        assert out == "" and f"{path}:2: Lan: 'bogus' is none of private, none, all" in " ".join(told.split())
+    text = " ".join(host.ksctl("status")[0].split())
+    assert text.startswith("Blocking, with problems: ") and f"Problem: {path}:2: Lan: 'bogus'" in text
+    assert "'ksctl audit' whether anything gets past" in text
+    host.daemon.configure("", "killswitch.conf.d/wrong.conf")
+    assert "in force" in host.ksctl("reload")[0]
+    assert "roblem" not in host.ksctl("status")[0]
