@@ -208,28 +208,121 @@ static int read_vpns(sd_bus_message *m, KsState *state)
         return sd_bus_message_exit_container(m);
 }
 
-int ks_state_read(sd_bus_message *reply, KsState **ret)
+static KsState *state_new(const char *word)
 {
-        g_autoptr(KsState) state = g_new(KsState, 1);
-        const char *word;
-        int r;
+        KsState *state = g_new(KsState, 1);
 
         *state = (KsState){
-                .state = g_strdup(""),
+                .state = g_strdup(word),
                 .lan = g_strdup(""),
                 .guard = g_strdup(""),
                 .version = g_strdup(""),
                 .degraded = g_new0(char *, 1),
         };
+        return state;
+}
+
+int ks_state_read(sd_bus_message *reply, KsState **ret)
+{
+        g_autoptr(KsState) state = NULL;
+        const char *word;
+        int r;
 
         r = sd_bus_message_read_basic(reply, 's', &word);
         if (r < 0)
                 return r;
         if (r == 0)
                 return -EBADMSG;
-        set_string(&state->state, word);
+        state = state_new(word);
 
         r = read_fields(reply, state_fields, state, state);
+        if (r < 0)
+                return r;
+
+        *ret = g_steal_pointer(&state);
+        return 0;
+}
+
+/* As read_field(). */
+static int take_field(GVariant *value, const char *signature, void *place)
+{
+        if (!g_variant_is_of_type(value, G_VARIANT_TYPE(signature)))
+                return -ENXIO;
+
+        switch (signature[0]) {
+        case 's':
+                set_string(place, g_variant_get_string(value, NULL));
+                break;
+        case 'b':
+                *(bool *)place = g_variant_get_boolean(value);
+                break;
+        case 't':
+                *(uint64_t *)place = g_variant_get_uint64(value);
+                break;
+        default:
+                g_strfreev(*(char ***)place);
+                *(char ***)place = g_variant_dup_strv(value, NULL);
+                break;
+        }
+        return 0;
+}
+
+static int take_vpns(GVariant *value, KsState *state);
+
+/* As read_fields(). */
+static int take_fields(GVariant *dictionary, const Field *fields, void *base, KsState *state)
+{
+        GVariantIter iter;
+        const char *key;
+        GVariant *item;
+
+        g_variant_iter_init(&iter, dictionary);
+        while (g_variant_iter_next(&iter, "{&sv}", &key, &item)) {
+                g_autoptr(GVariant) value = item;
+                const Field *field = find_field(fields, key);
+                int r = 0;
+
+                if (field)
+                        r = take_field(value, field->signature, (char *)base + field->offset);
+                else if (state && g_str_equal(key, KS_KEY_VPNS))
+                        r = take_vpns(value, state);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int take_vpns(GVariant *value, KsState *state)
+{
+        if (!g_variant_is_of_type(value, G_VARIANT_TYPE("aa{sv}")))
+                return -ENXIO;
+
+        for (gsize i = 0; i < g_variant_n_children(value); i++) {
+                g_autoptr(GVariant) dictionary = g_variant_get_child_value(value, i);
+                int r;
+
+                state->vpns = g_renew(KsVpn, state->vpns, state->n_vpns + 1);
+                vpn_init(&state->vpns[state->n_vpns]);
+                r = take_fields(dictionary, vpn_fields, &state->vpns[state->n_vpns++], NULL);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int ks_state_read_variant(GVariant *reply, KsState **ret)
+{
+        g_autoptr(GVariant) details = NULL;
+        g_autoptr(KsState) state = NULL;
+        const char *word;
+        int r;
+
+        if (!g_variant_is_of_type(reply, G_VARIANT_TYPE("(sa{sv})")))
+                return -EBADMSG;
+        g_variant_get(reply, "(&s@a{sv})", &word, &details);
+        state = state_new(word);
+
+        r = take_fields(details, state_fields, state, state);
         if (r < 0)
                 return r;
 

@@ -52,6 +52,17 @@ typedef struct KsState {
 int ks_state_read(sd_bus_message *reply, KsState **ret);
 
 /**
+ * ks_state_read_variant() - take a GetState answer apart that came by GDBus
+ * @reply: the answer, of whatever type
+ * @ret: (transfer full): the value, to be given to ks_state_free()
+ *
+ * As ks_state_read(), by the same table.
+ *
+ * Returns: 0 or a negative errno: -EBADMSG or -ENXIO when something has another type.
+ */
+int ks_state_read_variant(GVariant *reply, KsState **ret);
+
+/**
  * ks_state_free() - release a state
  * @state: (transfer full): may be NULL
  *

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decides what is worth a bubble. */
+
+#include "client/tray/tell.h"
+
+#include "client/common/i18n.h"
+#include "client/common/text.h"
+#include "client/common/words.h"
+#include "client/tray/alarm.h"
+#include "client/tray/face.h"
+#include "client/tray/failure.h"
+#include "common/names.h"
+#include "config.h"
+
+#define KEY_TURN_ON "turn-on"
+#define KEY_TURN_OFF "turn-off"
+#define KEY_PAUSE "pause"
+#define KEY_KEEP "keep"
+
+/* Before a pause ends by itself. */
+#define WARNING_USEC (60 * G_USEC_PER_SEC)
+
+struct Tell {
+        Bubbles *bubbles;
+        const Prefs *prefs;
+        TellAnswered answered;
+        gpointer userdata;
+        bool is_asking; /* the question is on the screen */
+
+        /* What was true when it was last known. */
+        char *word;
+        char *problems;
+
+        Alarm *alarm; /* only during a pause */
+        uint64_t alarm_deadline;
+};
+
+static void show(Tell *tell, Bubble *bubble)
+{
+        tell->is_asking = false;
+        bubbles_show(tell->bubbles, bubble);
+}
+
+static void on_action(const char *key, gpointer userdata)
+{
+        Tell *tell = userdata;
+
+        if (g_str_equal(key, KEY_TURN_ON))
+                tell->answered(TELL_TURN_ON, tell->userdata);
+        else if (g_str_equal(key, KEY_PAUSE))
+                tell->answered(TELL_PAUSE, tell->userdata);
+        else if (g_str_equal(key, KEY_TURN_OFF) && tell->is_asking)
+                tell->answered(TELL_TURN_OFF, tell->userdata);
+        tell->is_asking = false;
+}
+
+Tell *tell_new(GDBusConnection *bus, const Prefs *prefs, TellAnswered answered, gpointer userdata)
+{
+        Tell *tell = g_new0(Tell, 1);
+
+        tell->prefs = prefs;
+        tell->answered = answered;
+        tell->userdata = userdata;
+        tell->bubbles = bubbles_new(bus, on_action, tell);
+        return tell;
+}
+
+void tell_free(Tell *tell)
+{
+        if (!tell)
+                return;
+        bubbles_free(tell->bubbles);
+        alarm_free(tell->alarm);
+        g_free(tell->word);
+        g_free(tell->problems);
+        g_free(tell);
+}
+
+/* What can be done at once in a state. */
+static void add_actions(Bubble *bubble, const KsState *state)
+{
+        if (!state || !ks_state_in_force(state))
+                bubble->actions[0] = (BubbleAction){ KEY_TURN_ON, _("Turn on") };
+        else if (g_str_equal(state->state, KS_STATE_BLOCKING) && !state->trial)
+                bubble->actions[0] = (BubbleAction){ KEY_PAUSE, _("Pause for 5 minutes") };
+}
+
+/* Everything there is to say about a state, a line each. To be freed with g_free(). */
+static char *describe(const KsState *state, Unknown why, const char *reason)
+{
+        g_autofree char *sentence = face_sentence(state, why);
+        g_autofree char *deadline = face_deadline(state);
+        g_auto(GStrv) problems = face_problems(state, why);
+        GString *text = g_string_new(state ? sentence : problems[0] ? NULL : sentence);
+
+        if (*reason) {
+                g_autofree char *words = ks_words_reason(reason);
+
+                g_string_append_printf(text, "\n%s", words);
+        }
+        if (deadline)
+                g_string_append_printf(text, "\n%s", deadline);
+        for (char **problem = problems; *problem; problem++)
+                g_string_append_printf(text, "%s%s", text->len > 0 ? "\n" : "", *problem);
+        return g_string_free(text, FALSE);
+}
+
+static void show_state(Tell *tell, const KsState *state, Unknown why, const char *reason,
+                       bool answers)
+{
+        g_autofree char *body = describe(state, why, reason);
+        Face face = face_of(state);
+        Bubble bubble = {
+                .icon = face_icon(face, false),
+                .title = face_title(face),
+                .body = body,
+                .urgent = face_is_urgent(face),
+                .answers = answers,
+        };
+
+        add_actions(&bubble, state);
+        show(tell, &bubble);
+}
+
+static void on_alarm(gpointer userdata)
+{
+        Tell *tell = userdata;
+        Bubble bubble = {
+                .icon = face_icon(FACE_PAUSED, false),
+                .title = _("The pause is about to end"),
+                .body = _("In a minute the kill switch engages again. Without a VPN nothing leaves "
+                          "this machine for the internet then."),
+                .actions = { { KEY_TURN_ON, _("Turn on now") },
+                             { KEY_PAUSE, _("Pause for 5 minutes more") } },
+                .answers = true,
+        };
+
+        if (tell->prefs->notifications)
+                show(tell, &bubble);
+}
+
+static void set_alarm(Tell *tell, const KsState *state)
+{
+        bool is_paused = state && g_str_equal(state->state, KS_STATE_PAUSED);
+        uint64_t deadline = is_paused ? state->deadline : 0;
+
+        if (deadline == tell->alarm_deadline)
+                return;
+        tell->alarm_deadline = deadline;
+        alarm_free(tell->alarm);
+        tell->alarm = NULL;
+        if (deadline > 0 && state->remaining > WARNING_USEC)
+                tell->alarm = alarm_new(state->remaining - WARNING_USEC, on_alarm, tell);
+}
+
+/* A change that the one who sees it may not have made, and wouldn't understand otherwise. */
+static const char *telling_reason(const KsState *state, const char *reason)
+{
+        bool is_telling = g_str_equal(state->state, KS_STATE_OFF) &&
+                          (g_str_equal(reason, "trial-expired") || g_str_equal(reason, "rescue"));
+
+        return is_telling ? reason : "";
+}
+
+void tell_state(Tell *tell, const KsState *state, const char *reason)
+{
+        g_autofree char *problems = NULL;
+        bool is_first, is_news;
+
+        set_alarm(tell, state);
+        if (!state) {
+                /* Nothing is known, so what may be on the screen need not be true. */
+                if (tell->is_asking)
+                        bubbles_close(tell->bubbles);
+                tell->is_asking = false;
+                return;
+        }
+        problems = g_strjoinv("\n", state->degraded);
+        is_first = !tell->word;
+        is_news = g_strcmp0(tell->word, state->state) != 0 ||
+                  g_strcmp0(tell->problems, problems) != 0;
+        g_free(tell->word);
+        g_free(tell->problems);
+        tell->word = g_strdup(state->state);
+        tell->problems = g_steal_pointer(&problems);
+
+        /* What is there at the start is no news, unless something is wrong. */
+        if (!is_news || (is_first && !state->degraded[0]))
+                return;
+        if (tell->prefs->notifications)
+                show_state(tell, state, UNKNOWN_NOT_YET, telling_reason(state, reason), false);
+        else if (tell->is_asking)
+                bubbles_close(tell->bubbles);
+        tell->is_asking = false;
+}
+
+void tell_now(Tell *tell, const KsState *state, Unknown why)
+{
+        show_state(tell, state, why, "", true);
+}
+
+bool tell_question(Tell *tell, const KsState *state)
+{
+        Face face = face_of(state);
+        Bubble bubble = {
+                .icon = face_icon(face, false),
+                .title = _("Turn the kill switch off?"),
+                .body = _("It is on. Without it, traffic leaves this machine directly whenever no "
+                          "VPN carries it, and everybody on the way sees it."),
+                .body_without_actions = _("It stays on. To turn it off or to pause it, open the "
+                                          "menu of the icon."),
+                .actions = { { KEY_KEEP, _("Keep it on") },
+                             { KEY_PAUSE, _("Pause for 5 minutes") },
+                             { KEY_TURN_OFF, _("Turn off") } },
+                .urgent = true,
+                .answers = true,
+        };
+        bool can_ask = bubbles_can_ask(tell->bubbles);
+
+        /* A trial can't be paused. */
+        if (state->trial) {
+                bubble.actions[1] = bubble.actions[2];
+                bubble.actions[2] = (BubbleAction){ 0 };
+        }
+        if (!can_ask)
+                bubble.title = face_title(face);
+        show(tell, &bubble);
+        tell->is_asking = can_ask;
+        return can_ask;
+}
+
+void tell_outcome(Tell *tell, const Outcome *outcome)
+{
+        g_autofree char *body = failure_explain(outcome);
+        Bubble bubble = {
+                .icon = "killswitch",
+                .title = failure_title(outcome),
+                .body = body,
+                .answers = true,
+        };
+
+        show(tell, &bubble);
+}
+
+void tell_missing_tray(Tell *tell)
+{
+        Bubble bubble = {
+                .icon = "killswitch",
+                .title = _("This desktop has no place for the kill switch's icon"),
+                .body = _("GNOME shows such icons with the extension \"AppIndicator and "
+                          "KStatusNotifierItem Support\". Until there is a place the kill switch "
+                          "is shown by bubbles only, and 'ksctl' has everything else."),
+                .answers = true,
+        };
+
+        show(tell, &bubble);
+}
+
+void tell_about(Tell *tell)
+{
+        Bubble bubble = {
+                .icon = "killswitch",
+                .title = _("killswitch " KS_VERSION),
+                .body = _("While it is on, nothing leaves this machine except through a VPN. The "
+                          "icon may be closed: the kill switch stays as it is. More by 'ksctl "
+                          "--help' and 'man killswitch-tray'."),
+                .answers = true,
+        };
+
+        show(tell, &bubble);
+}
