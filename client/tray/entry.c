@@ -8,7 +8,7 @@
 #include <libdbusmenu-glib/client.h>
 
 /* Characters in a line; sentences are broken between words. */
-#define COLUMNS 60
+#define COLUMNS 48
 
 static char *escape(const char *text)
 {

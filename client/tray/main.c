@@ -261,10 +261,11 @@ static int on_options(GApplication *app, GVariantDict *options, gpointer userdat
         return EXIT_SUCCESS;
 }
 
-static void end(Tray *tray)
+static void on_shutdown(GApplication *app, gpointer userdata)
 {
-        GDBusConnection *bus = g_application_get_dbus_connection(tray->app);
+        Tray *tray = userdata;
 
+        (void)app;
         for (gsize i = 0; i < G_N_ELEMENTS(tray->signals); i++)
                 g_clear_handle_id(&tray->signals[i], g_source_remove);
         alarm_free(tray->patience);
@@ -272,9 +273,6 @@ static void end(Tray *tray)
         tell_free(tray->tell);
         menu_free(tray->menu);
         item_free(tray->item);
-        if (bus)
-                (void)g_dbus_connection_flush_sync(bus, NULL, NULL);
-        g_object_unref(tray->app);
 }
 
 int main(int argc, char **argv)
@@ -295,7 +293,8 @@ int main(int argc, char **argv)
         g_signal_connect(tray.app, "handle-local-options", G_CALLBACK(on_options), &tray);
         g_signal_connect(tray.app, "startup", G_CALLBACK(on_startup), &tray);
         g_signal_connect(tray.app, "activate", G_CALLBACK(on_activate), &tray);
+        g_signal_connect(tray.app, "shutdown", G_CALLBACK(on_shutdown), &tray);
         status = g_application_run(tray.app, argc, argv);
-        end(&tray);
+        g_object_unref(tray.app);
         return status != EXIT_SUCCESS ? status : tray.status;
 }

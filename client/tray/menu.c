@@ -196,7 +196,7 @@ static void add_program(Menu *menu)
         menu->notifications = add_choice(menu, menu->root, _("Notifications"), CHOICE_NOTIFICATIONS,
                                          0);
         add_choice(menu, menu->root, _("About"), CHOICE_ABOUT, 0);
-        add_choice(menu, menu->root, _("Close this icon"), CHOICE_QUIT, 0);
+        add_choice(menu, menu->root, _("Quit (the kill switch stays as it is)"), CHOICE_QUIT, 0);
 }
 
 Menu *menu_new(const MenuEvents *events)
