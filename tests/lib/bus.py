@@ -31,14 +31,14 @@ class BusError(Exception):
 class Caller:
     """A process of a user with its own connection to the bus."""
 
-    def __init__(self, user="root", namespace=None):
+    def __init__(self, user="root", namespace=None, script=f"{proc.LAB}/bin/caller.py", env=None):
         self.user = user
         self.numbers = itertools.count(1)
         self.answers = {}
         self.events = []
         self.changed = threading.Condition()
-        self.process = proc.Process(f"caller-{user}", [proc.PYTHON, "-u", f"{proc.LAB}/bin/caller.py"],
-                                    namespace=namespace, user=user, env=environment(), pipes=True)
+        self.process = proc.Process(f"caller-{user}", [proc.PYTHON, "-u", script],
+                                    namespace=namespace, user=user, env=env or environment(), pipes=True)
         self.pid = self.process.pid
         first = queue.Queue()
         self.reader = threading.Thread(target=self._read, args=(first,), daemon=True)

@@ -102,11 +102,11 @@ def agent(bus, order):
         failed(order["id"], error)
 
 
-def main():
+def main(more=None):
     bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
     bus.set_exit_on_close(False)
     loop = GLib.MainLoop()
-    orders = {"call": call, "subscribe": subscribe, "agent": agent}
+    orders = {"call": call, "subscribe": subscribe, "agent": agent, **(more or {})}
     pending = bytearray()
 
     def told(_channel, _condition):
