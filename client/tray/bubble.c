@@ -250,11 +250,35 @@ static void on_server(GDBusConnection *bus, const char *name, const char *owner,
                 call(bubbles, "GetCapabilities", NULL, G_VARIANT_TYPE("(as)"), on_capabilities);
 }
 
+static void on_activatable(GObject *source, GAsyncResult *result, gpointer userdata)
+{
+        g_autofree const char **names = NULL;
+        g_autoptr(GVariant) reply = NULL;
+        Bubbles *bubbles = userdata;
+
+        if (!finish(source, result, bubbles, &reply))
+                return;
+        if (reply)
+                g_variant_get(reply, "(^a&s)", &names);
+        bubbles->is_missing = !bubbles->is_known && names && !g_strv_contains(names, SERVER_NAME);
+        pump(bubbles);
+}
+
+/* One that isn't running may be started by the bus, with the first bubble; not before, because at
+ * login the desktop may be about to bring its own. */
 static void on_no_server(GDBusConnection *bus, const char *name, gpointer userdata)
 {
-        (void)bus;
+        Bubbles *bubbles = userdata;
+
         (void)name;
-        forget_server(userdata);
+        forget_server(bubbles);
+        if (bubbles->is_busy || !bus)
+                return;
+        bubbles->is_busy = true;
+        g_dbus_connection_call(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                               "org.freedesktop.DBus", "ListActivatableNames", NULL,
+                               G_VARIANT_TYPE("(as)"), G_DBUS_CALL_FLAGS_NONE, -1,
+                               bubbles->cancellable, on_activatable, bubbles);
 }
 
 Bubbles *bubbles_new(GDBusConnection *bus, BubbleActed acted, gpointer userdata)

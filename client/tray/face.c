@@ -71,7 +71,8 @@ static const struct {
                               N_("What it has set up in the kernel stays in force. Start it with "
                                  "'sudo systemctl start killswitchd.service'; 'journalctl -u "
                                  "killswitchd' tells why it doesn't run.") },
-        [UNKNOWN_ANSWER] = { N_("The state is unknown: the service's answer can't be understood."),
+        [UNKNOWN_ANSWER] = { N_("The state is unknown: the service doesn't answer, or not as this "
+                                "program understands."),
                              N_("Service and tray may be of different versions: 'sudo systemctl "
                                 "restart killswitchd.service' starts the installed service, and "
                                 "the tray starts with the next login.") },

@@ -21,9 +21,6 @@
 
 #define APP_ID "org.killswitch1.Tray"
 
-/* A tray that comes with the desktop is there by then. */
-#define PATIENCE_USEC (30 * G_USEC_PER_SEC)
-
 typedef struct Tray {
         GApplication *app;
         Prefs prefs;
@@ -61,7 +58,8 @@ static void on_changed(bool settled, gpointer userdata)
                 return;
         update(tray);
         if (settled)
-                tell_state(tray->tell, service_state(tray->service), service_reason(tray->service));
+                tell_state(tray->tell, service_state(tray->service), service_unknown(tray->service),
+                           service_reason(tray->service));
 }
 
 static void on_outcome(const Outcome *outcome, gpointer userdata)
@@ -221,7 +219,8 @@ static bool begin(Tray *tray, GError **error)
         tray->menu = menu_new(&menu_events);
         tray->tell = tell_new(bus, &tray->prefs, on_answer, tray);
         tray->service = service_new(&service_events);
-        tray->patience = alarm_new(PATIENCE_USEC, on_patience_over, tray);
+        tray->patience = alarm_new((uint64_t)tray->prefs.patience * G_USEC_PER_SEC,
+                                   on_patience_over, tray);
         update(tray);
         return true;
 }

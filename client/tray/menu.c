@@ -165,7 +165,7 @@ static void add_state(Menu *menu)
                 menu->head[i] = add_text(menu->root);
         menu->time = add_text(menu->root);
         menu->asking = add_text(menu->root);
-        entry_set_label(menu->asking, _("Waiting for an answer to the question for a password"));
+        entry_set_label(menu->asking, _("Waiting for the service; a password may be asked for"));
         menu->problems = entry_add_menu(menu->root, _("What is wrong, and what to do"));
         entry_add_separator(menu->root);
 }

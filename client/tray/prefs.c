@@ -10,6 +10,10 @@
 #define NOTIFICATIONS "Notifications"
 #define SYMBOLIC "SymbolicIcons"
 #define TOLD "MissingTrayTold"
+#define PATIENCE "Patience"
+
+/* A tray that comes with the desktop is there by then. */
+#define PATIENCE_USUAL 30
 
 static char *file_name(void)
 {
@@ -22,6 +26,14 @@ static bool read_bool(GKeyFile *file, const char *key, bool otherwise)
         bool value = g_key_file_get_boolean(file, GROUP, key, &error);
 
         return error ? otherwise : value;
+}
+
+static int read_int(GKeyFile *file, const char *key, int otherwise)
+{
+        g_autoptr(GError) error = NULL;
+        int value = g_key_file_get_integer(file, GROUP, key, &error);
+
+        return error || value < 0 ? otherwise : value;
 }
 
 static GKeyFile *load(void)
@@ -40,6 +52,7 @@ void prefs_load(Prefs *prefs)
         prefs->notifications = read_bool(file, NOTIFICATIONS, true);
         prefs->symbolic = read_bool(file, SYMBOLIC, false);
         prefs->told = read_bool(file, TOLD, false);
+        prefs->patience = read_int(file, PATIENCE, PATIENCE_USUAL);
 }
 
 void prefs_save(const Prefs *prefs)

@@ -9,6 +9,7 @@ typedef struct Prefs {
         bool notifications;
         bool symbolic; /* icons in one colour */
         bool told;     /* that this desktop has no tray */
+        int patience;  /* seconds until that is said */
 } Prefs;
 
 /**

@@ -17,7 +17,7 @@ struct Service {
         gulong closed_handler;
         guint name_watch;
         bool is_connecting;
-        bool has_started; /* the service was asked to start, once */
+        bool has_started; /* the service was there, or was asked to start, once */
 
         char *owner; /* unique name of who serves now; NULL for nobody */
         guint signal_subscription;
@@ -157,6 +157,7 @@ static void on_appeared(GDBusConnection *bus, const char *name, const char *owne
 
         (void)name;
         drop_owner(service);
+        service->has_started = true;
         service->owner = g_strdup(owner);
         /* Before the question, so that nothing happens unnoticed between the two. */
         service->signal_subscription = g_dbus_connection_signal_subscribe(

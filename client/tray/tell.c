@@ -20,6 +20,12 @@
 /* Before a pause ends by itself. */
 #define WARNING_USEC (60 * G_USEC_PER_SEC)
 
+/* The deadline is told in a clock that may be set a little now and then. */
+#define JITTER_USEC (2 * G_USEC_PER_SEC)
+
+/* How long a restart of the service may take before its absence is worth a word. */
+#define ABSENCE_USEC (5 * G_USEC_PER_SEC)
+
 struct Tell {
         Bubbles *bubbles;
         const Prefs *prefs;
@@ -33,6 +39,10 @@ struct Tell {
 
         Alarm *alarm; /* only during a pause */
         uint64_t alarm_deadline;
+
+        Alarm *absence; /* only while the state isn't known any more */
+        Unknown why;
+        bool was_absent; /* and that was said */
 };
 
 static void show(Tell *tell, Bubble *bubble)
@@ -71,6 +81,7 @@ void tell_free(Tell *tell)
                 return;
         bubbles_free(tell->bubbles);
         alarm_free(tell->alarm);
+        alarm_free(tell->absence);
         g_free(tell->word);
         g_free(tell->problems);
         g_free(tell);
@@ -115,7 +126,8 @@ static void show_state(Tell *tell, const KsState *state, Unknown why, const char
                 .title = face_title(face),
                 .body = body,
                 .urgent = face_is_urgent(face),
-                .answers = answers,
+                /* A question is no longer the right one. */
+                .answers = answers || tell->is_asking,
         };
 
         add_actions(&bubble, state);
@@ -144,7 +156,9 @@ static void set_alarm(Tell *tell, const KsState *state)
         bool is_paused = state && g_str_equal(state->state, KS_STATE_PAUSED);
         uint64_t deadline = is_paused ? state->deadline : 0;
 
-        if (deadline == tell->alarm_deadline)
+        if (deadline == tell->alarm_deadline ||
+            (deadline > 0 && deadline + JITTER_USEC > tell->alarm_deadline &&
+             deadline < tell->alarm_deadline + JITTER_USEC))
                 return;
         tell->alarm_deadline = deadline;
         alarm_free(tell->alarm);
@@ -162,36 +176,60 @@ static const char *telling_reason(const KsState *state, const char *reason)
         return is_telling ? reason : "";
 }
 
-void tell_state(Tell *tell, const KsState *state, const char *reason)
+static void on_absence(gpointer userdata)
 {
-        g_autofree char *problems = NULL;
-        bool is_first, is_news;
+        Tell *tell = userdata;
 
-        set_alarm(tell, state);
-        if (!state) {
-                /* Nothing is known, so what may be on the screen need not be true. */
-                if (tell->is_asking)
-                        bubbles_close(tell->bubbles);
-                tell->is_asking = false;
-                return;
-        }
-        problems = g_strjoinv("\n", state->degraded);
-        is_first = !tell->word;
-        is_news = g_strcmp0(tell->word, state->state) != 0 ||
-                  g_strcmp0(tell->problems, problems) != 0;
+        if (tell->prefs->notifications)
+                show_state(tell, NULL, tell->why, "", false);
+        /* What the state is then is worth a word again. */
+        g_clear_pointer(&tell->word, g_free);
+        tell->was_absent = true;
+}
+
+/* Nothing is known, so what may be on the screen need not be true. */
+static void note_absence(Tell *tell, Unknown why)
+{
+        if (tell->is_asking)
+                bubbles_close(tell->bubbles);
+        tell->is_asking = false;
+        tell->why = why;
+        if (!tell->absence && tell->word)
+                tell->absence = alarm_new(ABSENCE_USEC, on_absence, tell);
+}
+
+/* Keeps what is known now. Returns: whether it is new. */
+static bool note_state(Tell *tell, const KsState *state)
+{
+        g_autofree char *problems = g_strjoinv("\n", state->degraded);
+        bool is_first = !tell->word && !tell->was_absent;
+        bool is_news = g_strcmp0(tell->word, state->state) != 0 ||
+                       g_strcmp0(tell->problems, problems) != 0;
+
         g_free(tell->word);
         g_free(tell->problems);
         tell->word = g_strdup(state->state);
         tell->problems = g_steal_pointer(&problems);
+        tell->was_absent = false;
+        alarm_free(tell->absence);
+        tell->absence = NULL;
 
         /* What is there at the start is no news, unless something is wrong. */
-        if (!is_news || (is_first && !state->degraded[0]))
-                return;
-        if (tell->prefs->notifications)
-                show_state(tell, state, UNKNOWN_NOT_YET, telling_reason(state, reason), false);
-        else if (tell->is_asking)
-                bubbles_close(tell->bubbles);
-        tell->is_asking = false;
+        return is_news && (!is_first || state->degraded[0]);
+}
+
+void tell_state(Tell *tell, const KsState *state, Unknown why, const char *reason)
+{
+        set_alarm(tell, state);
+        if (!state) {
+                note_absence(tell, why);
+        } else if (note_state(tell, state)) {
+                if (tell->prefs->notifications)
+                        show_state(tell, state, why, telling_reason(state, reason), false);
+                else if (tell->is_asking)
+                        bubbles_close(tell->bubbles);
+                tell->is_asking = false;
+        }
 }
 
 void tell_now(Tell *tell, const KsState *state, Unknown why)

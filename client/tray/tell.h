@@ -41,9 +41,12 @@ void tell_free(Tell *tell);
  * tell_state() - say what is new about the state, if anything is
  * @tell: the teller
  * @state: the state with all its details; NULL when it isn't known
+ * @why: why it isn't
  * @reason: why it changed, as StateChanged has it
+ *
+ * That nothing is known is said once it has lasted: a restart of the service takes a moment.
  */
-void tell_state(Tell *tell, const KsState *state, const char *reason);
+void tell_state(Tell *tell, const KsState *state, Unknown why, const char *reason);
 
 /**
  * tell_now() - say what the state is, because somebody wants to know
