@@ -5,9 +5,10 @@
 
 #include <unistd.h>
 
+#include "client/common/i18n.h"
+#include "client/tray/tray-item.h"
+#include "client/tray/tray-watcher.h"
 #include "config.h"
-#include "tray-item.h"
-#include "tray-watcher.h"
 
 #define ITEM_PATH "/StatusNotifierItem"
 #define WATCHER_NAME "org.kde.StatusNotifierWatcher"
@@ -36,7 +37,7 @@ static void on_registered(GObject *source, GAsyncResult *result, gpointer userda
         if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
                 return;
         if (!done)
-                g_printerr("killswitch-tray: the tray refuses the icon: %s\n", error->message);
+                g_printerr(_("killswitch-tray: the tray refuses the icon: %s\n"), error->message);
         item->events.registered(done, item->events.userdata);
 }
 
@@ -88,7 +89,7 @@ static gboolean on_activate(TrayItem *skeleton, GDBusMethodInvocation *call, int
                 tray_item_complete_activate(skeleton, call);
         else
                 g_dbus_method_invocation_return_dbus_error(
-                        call, "org.freedesktop.DBus.Error.UnknownMethod", "See the menu");
+                        call, "org.freedesktop.DBus.Error.UnknownMethod", _("The menu has it"));
         return TRUE;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* killswitch-tray: the kill switch in the desktop's tray. */
 
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,7 +283,7 @@ int main(int argc, char **argv)
         Tray tray = { 0 };
         int status;
 
-        (void)setlocale(LC_ALL, "");
+        ks_i18n_init();
         tray.app = g_application_new(APP_ID, G_APPLICATION_DEFAULT_FLAGS);
         g_application_set_option_context_summary(tray.app,
                                                  _("Shows the kill switch in the desktop's tray."));

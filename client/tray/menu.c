@@ -297,8 +297,8 @@ static void show_details(Menu *menu, const MenuView *view)
 
         entry_set_visible(menu->blocked, state && ks_state_in_force(state));
         if (state) {
-                g_autofree char *text = g_strdup_printf(P_("%llu packet blocked",
-                                                           "%llu packets blocked",
+                g_autofree char *text = g_strdup_printf(P_("Blocked: %llu packet",
+                                                           "Blocked: %llu packets",
                                                            (unsigned long)state->blocked),
                                                         (unsigned long long)state->blocked);
 

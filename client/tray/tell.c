@@ -298,7 +298,7 @@ void tell_about(Tell *tell)
 {
         Bubble bubble = {
                 .icon = "killswitch",
-                .title = _("killswitch " KS_VERSION),
+                .title = "killswitch " KS_VERSION,
                 .body = _("While it is on, nothing leaves this machine except through a VPN. The "
                           "icon may be closed: the kill switch stays as it is. More by 'ksctl "
                           "--help' and 'man killswitch-tray'."),

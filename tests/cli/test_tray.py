@@ -132,7 +132,7 @@ def test_menu_counts_only_while_it_is_open(alone, session):
     blocked = root.state()[1]["Blocked"]
     assert blocked > 0
     session.open()
-    proc.until(lambda: any(int(label.split()[0]) >= blocked for label in session.labels() if label.endswith(" blocked")),
+    proc.until(lambda: any(int(label.split()[1]) >= blocked for label in session.labels() if label.startswith("Blocked: ")),
                "the menu to show the counter", LIMIT)
     session.event(0, "closed")
     root.call("Pause", 3600 * SECOND)

@@ -186,7 +186,7 @@ def test_answer_that_is_overtaken_by_a_signal(puppet):
     puppet.answer("protecting", Engaged=["b", True])
     puppet.panel.wait("asked", since)
     puppet.answer("blocking", Engaged=["b", True], Blocked=["t", 7])
-    proc.until(lambda: "7 packets blocked" in puppet.labels(), "the right answer to count", LIMIT)
+    proc.until(lambda: "Blocked: 7 packets" in puppet.labels(), "the right answer to count", LIMIT)
     assert icons() == [] and puppet.read()["IconName"] == "killswitch-blocking"
     puppet.change("blocking", "off", "release")
     proc.until(icons, "a change to be noticed at all", LIMIT)

@@ -14,9 +14,9 @@ from lib.sources import read
 PACKAGES = Path(os.environ.get("KS_BUILD_DIR", "build")) / "packages"
 
 
-def package(directory):
+def package(directory, name="killswitch"):
     """The package, without what goes with it for debuggers."""
-    found, = (PACKAGES / directory).glob("killswitch_*.deb")
+    found, = (PACKAGES / directory).glob(f"{name}_*.deb")
     return found
 
 
@@ -27,7 +27,7 @@ def test_lintian():
     assert done.returncode == 0 and done.stdout == "", done.stdout
 
 
-@pytest.mark.parametrize("pattern", ["killswitch_*.deb", "killswitch-dbgsym_*.deb"])
+@pytest.mark.parametrize("pattern", ["killswitch_*.deb", "killswitch-dbgsym_*.deb", "killswitch-tray_*.deb"])
 def test_made_the_same_twice(pattern):
     sums = [hashlib.sha256(next((PACKAGES / directory).glob(pattern)).read_bytes()).hexdigest()
             for directory in ("first", "elsewhere/again")]
@@ -57,11 +57,12 @@ def test_completes_where_the_shells_look():
         assert f" ./usr/share/{path}\n" in listed, path
 
 
-@pytest.mark.parametrize("program", ["usr/libexec/killswitchd", "usr/libexec/killswitch-resolve", "usr/bin/ksctl"])
+@pytest.mark.parametrize("program", ["usr/libexec/killswitchd", "usr/libexec/killswitch-resolve", "usr/bin/ksctl",
+                                     "usr/bin/killswitch-tray"])
 def test_hardened(program, tmp_path):
     """What the hardening flags leave in a program: position independent, bound at once, relocations
     read-only, stack protected, checked string functions, branches with landing pads."""
-    subprocess.run(["dpkg-deb", "--extract", package("first"), tmp_path], check=True)
+    subprocess.run(["dpkg-deb", "--extract", package("first", "killswitch-tray" if program.endswith("tray") else "killswitch"), tmp_path], check=True)
     shown = subprocess.run(["readelf", "--wide", "--file-header", "--program-headers", "--dynamic", "--symbols",
                             "--dyn-syms", tmp_path / program], stdout=subprocess.PIPE, text=True, check=True).stdout
     for sign in (r"Type:\s+DYN", r"GNU_RELRO", r"Flags:.*\bNOW\b.*PIE", r"__stack_chk_fail", r"_chk@"):
