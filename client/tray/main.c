@@ -27,9 +27,8 @@ typedef struct Tray {
         Item *item;
         Menu *menu;
         Tell *tell;
-        Alarm *patience;
+        Alarm *patience; /* until some tray has the icon */
         guint signals[3];
-        bool is_registered; /* some tray has the icon */
         bool was_activated;
         int status;
 } Tray;
@@ -157,7 +156,7 @@ static void on_patience_over(gpointer userdata)
 {
         Tray *tray = userdata;
 
-        if (tray->is_registered || tray->prefs.told)
+        if (tray->prefs.told)
                 return;
         tell_missing_tray(tray->tell);
         tray->prefs.told = true;
@@ -168,9 +167,12 @@ static void on_registered(bool there, gpointer userdata)
 {
         Tray *tray = userdata;
 
-        tray->is_registered = there;
+        if (!there)
+                return;
+        alarm_free(tray->patience);
+        tray->patience = NULL;
         /* On another desktop it may be missing again. */
-        if (there && tray->prefs.told) {
+        if (tray->prefs.told) {
                 tray->prefs.told = false;
                 prefs_save(&tray->prefs);
         }
