@@ -236,8 +236,13 @@ static void show_head(Menu *menu, const MenuView *view)
         entry_wrap(sentence, lines);
         for (guint i = 0; i < HEAD_LINES; i++) {
                 entry_set_visible(menu->head[i], i < lines->len);
-                if (i < lines->len)
-                        entry_set_label(menu->head[i], g_ptr_array_index(lines, i));
+                if (i < lines->len) {
+                        bool is_cut = i + 1 == HEAD_LINES && lines->len > HEAD_LINES;
+                        g_autofree char *line = g_strconcat(g_ptr_array_index(lines, i),
+                                                            is_cut ? " …" : NULL, NULL);
+
+                        entry_set_label(menu->head[i], line);
+                }
         }
         menu->deadline = view->state ? view->state->deadline : 0;
         menu->trial = view->state && view->state->trial;

@@ -10,7 +10,7 @@ from lib import proc
 from lib.bus import SECOND
 from lib.ground import BY_MARK, Ground
 from lib.internet import HostAlone
-from lib.tray import LIMIT, WATCHER, Session
+from lib.tray import LIMIT, WATCHER, Panel, Session
 
 UNKNOWN = "Kill switch: state unknown"
 HOSTILE = "<b>&\"_x\x1b[31m\u202e"
@@ -205,6 +205,34 @@ def test_answer_of_one_who_is_gone(puppet):
     assert icons() == [] and puppet.read()["IconName"] == "killswitch-unknown"
     puppet.answer("off", Engaged=["b", False])
     puppet.until("off")
+
+
+def test_others_signals_count_for_nothing(alone, session):
+    """The bus lets anybody send a signal straight to the tray."""
+    root = alone.serve(BY_MARK)
+    session.start()
+    session.until("off")
+    name = session.name_at_the_service(root)
+    guest = Panel("guest", script=f"{os.path.dirname(proc.__file__)}/panel.py")
+    alone.callers.append(guest)
+    icons = session.follow_icons()
+    for signature, arguments in (("sss", ["off", "protecting", "vpn-up"]), ("s", ["protecting"])):
+        guest.order("emit", destination=name, path="/org/killswitch1", interface="org.killswitch1", member="StateChanged",
+                    signature=signature, arguments=arguments)
+    # The bus has passed them on by now; behind them on the way to the tray is what is true.
+    guest.call("GetId", interface="org.freedesktop.DBus", destination="org.freedesktop.DBus", path="/org/freedesktop/DBus")
+    root.call("Engage")
+    session.until("blocking")
+    proc.until(icons, "the change to be noticed", LIMIT)
+    assert len(icons()) == 1
+
+
+def test_in_german(alone, session):
+    alone.serve(BY_MARK)
+    session.extra = {"LANGUAGE": "de"}
+    session.start()
+    assert session.until("off")["Title"] == "Kill-Switch: aus, nicht geschützt"
+    assert "Einschalten" in session.labels()
 
 
 def test_answers_that_are_not_understood(puppet):

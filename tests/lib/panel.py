@@ -5,7 +5,7 @@ notification server, and a service that answers when it is told to. It is caller
 {"do": "watch"} and {"do": "notify", "capabilities"} take the names and tell what comes as
 {"watched": NAME} and {"bubble": {...}} or {"closed": ID}; {"do": "leave", "name"} gives one up;
 {"do": "serve"} takes the service's name and tells {"asked": METHOD}; {"do": "answer", "state", "details"} answers
-the oldest GetState; {"do": "emit", ...} sends a signal."""
+the oldest GetState; {"do": "emit", ...} sends a signal, to everybody or to one "destination"."""
 
 import collections
 import itertools
@@ -110,7 +110,7 @@ def answer(_bus, order):
 
 def emit(bus, order):
     values = tuple(argument(value) for value in order["arguments"])
-    bus.emit_signal(None, order["path"], order["interface"], order["member"], GLib.Variant(f"({order['signature']})", values))
+    bus.emit_signal(order.get("destination"), order["path"], order["interface"], order["member"], GLib.Variant(f"({order['signature']})", values))
     tell(id=order["id"], value=[])
 
 

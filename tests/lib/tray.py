@@ -122,6 +122,12 @@ class Session:
         since = self.panel.mark()
         return lambda: self.panel.signals("NewIcon", since)
 
+    def name_at_the_service(self, caller):
+        """The tray's unique name on the bus that this caller is on."""
+        bus = {"interface": "org.freedesktop.DBus", "destination": "org.freedesktop.DBus", "path": "/org/freedesktop/DBus"}
+        names = [name for name in caller.call("ListNames", **bus)[0] if name.startswith(":")]
+        return next(name for name in names if caller.call("GetConnectionUnixProcessID", name, signature="s", **bus)[0] == self.tray.pid)
+
     def click(self):
         return self.panel.call("Activate", 0, 0, interface=ITEM, signature="ii", destination=self.item, path=ITEM_PATH)
 
