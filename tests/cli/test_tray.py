@@ -167,6 +167,7 @@ def test_click_raises_at_once_and_asks_before_it_lowers(alone, session):
     assert root.state()[0] == "blocking"
     session.act(question["id"], "turn-off")
     session.until("off")
+    root.wait_signal("StateChanged", "blocking", "off")
     assert [old for old, _, _ in root.signals("StateChanged")] == ["off", "blocking"]
 
 
