@@ -277,11 +277,6 @@ static void on_shutdown(GApplication *app, gpointer userdata)
 
 int main(int argc, char **argv)
 {
-        static const GOptionEntry options[] = {
-                { "version", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE, NULL, N_("Show the version"),
-                  NULL },
-                { NULL },
-        };
         Tray tray = { 0 };
         int status;
 
@@ -289,7 +284,8 @@ int main(int argc, char **argv)
         tray.app = g_application_new(APP_ID, G_APPLICATION_DEFAULT_FLAGS);
         g_application_set_option_context_summary(tray.app,
                                                  _("Shows the kill switch in the desktop's tray."));
-        g_application_add_main_option_entries(tray.app, options);
+        g_application_add_main_option(tray.app, "version", 0, G_OPTION_FLAG_NONE, G_OPTION_ARG_NONE,
+                                      _("Show the version"), NULL);
         g_signal_connect(tray.app, "handle-local-options", G_CALLBACK(on_options), &tray);
         g_signal_connect(tray.app, "startup", G_CALLBACK(on_startup), &tray);
         g_signal_connect(tray.app, "activate", G_CALLBACK(on_activate), &tray);
