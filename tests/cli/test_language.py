@@ -201,6 +201,7 @@ def both(ground, translate, *words, status=0, user=None):
     return translated.stdout + translated.stderr
 
 
+@pytest.mark.watchdog(300)
 def test_states(alone, translate):
     """status in each of them, and what a change tells."""
     settings = f"[Killswitch]\nHostInterfaces=eth0\n{BY_MARK}"
@@ -228,13 +229,21 @@ def test_states(alone, translate):
     both(alone, translate, "reload")
 
 
+@pytest.mark.watchdog(300)
+def test_command_lines(alone, translate):
+    """What is wrong with each, and that the help tells more; without a service."""
+    for words in (("frobnicate",), ("stat",), ("--hepl",), ("-x",), ("pause",), ("pause", "forever"), ("pause", "0"),
+                  ("pause", "8d"), ("on", "--trial=1ms"), ("lan", "privat"),
+                  ("lan", "x"), ("off", "x"), ("lan", "a", "b"), ("vpn", "show"), ("vpn", "lst"), ("vpn", "add", "Mark=1"),
+                  ("status", "--json=x"), ("--host",), ("-H", "a", "-M", "b"), ("on", "--value")):
+        both(alone, translate, *words, status=2)
+
+
+@pytest.mark.watchdog(300)
 def test_errors(alone, translate):
     """Each a sentence of its own, most of the service; and what is done about it."""
     root = alone.serve(BY_MARK)
-    for words in (("frobnicate",), ("stat",), ("--hepl",), ("-x",), ("pause",), ("pause", "forever"), ("pause", "0"),
-                  ("pause", "8d"), ("on", "--trial=1ms"), ("show", "-p", "Stat"), ("show", "-p", "Foo"), ("lan", "privat"),
-                  ("lan", "x"), ("off", "x"), ("lan", "a", "b"), ("vpn", "show"), ("vpn", "lst"), ("vpn", "add", "Mark=1"),
-                  ("status", "--json=x"), ("--host",), ("-H", "a", "-M", "b"), ("on", "--value")):
+    for words in (("show", "-p", "Stat"), ("show", "-p", "Foo")):
         both(alone, translate, *words, status=2)
     for words in (("confirm",), ("pause", "1h"), ("resume",), ("vpn", "remove", "wg"), ("vpn", "remove", "x"), ("vpn", "show", "x"),
                   ("vpn", "add", "wg", "Interface=tun1", "Mark=1"), ("vpn", "add", "b", "Interface=tun1", "Mark=abc"),
