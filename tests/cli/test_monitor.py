@@ -31,8 +31,10 @@ def test_a_line_an_event(host):
     host.root.call("Engage")
     monitor = host.spawn("monitor", COLUMNS="40")
     lines(monitor, "  blocking: Blocking: no VPN is up")
-    host.root.call("Pause", 2 * SECOND)
-    lines(monitor, "  paused: paused (was blocking)", "  until: ", ", in 2 s\n", "  blocking: the pause is over (was paused)")
+    host.root.call("Pause", 600 * SECOND)
+    lines(monitor, "  paused: paused (was blocking)", "  until: ", ", in ")
+    host.root.call("Pause", 1 * SECOND)
+    lines(monitor, "  blocking: the pause is over (was paused)")
     host.root.call("SetLan", "none")
     lines(monitor, "  Lan: none\n")
     host.root.call("Release")
@@ -88,8 +90,10 @@ def test_the_countdown(host):
     host.root.call("Pause", 600 * SECOND)
     monitor = host.terminal("exec ksctl monitor")
     monitor.expect(r"paused: Not protected")
-    seen = [int(monitor.expect(r"In 9 min (\d+) s it engages \(\d\d:\d\d:\d\d\)\.")[1]) for _ in range(3)]
-    assert seen[0] >= seen[1] > seen[2], seen
+    line = r"In 9 min (\d+) s it engages \([-\d]* ?\d\d:\d\d:\d\d\)\."
+    first = int(monitor.expect(line)[1])
+    while int(monitor.expect(line)[1]) >= first:
+        continue
     host.root.call("Resume")
     # The line has gone before the event is written.
     monitor.expect(r"\r\x1b\[K[-0-9]+ [0-9:]+  blocking: resumed \(was paused\)\r\n")
@@ -107,9 +111,9 @@ def test_the_countdown(host):
 
 def test_the_countdown_goes_with_the_pause(host):
     host.root.call("Engage")
-    host.root.call("Pause", 3 * SECOND)
     monitor = host.terminal("exec ksctl monitor")
-    monitor.expect(r"In [123] s it engages")
+    monitor.expect(r"  blocking: ")
+    host.root.call("Pause", 1 * SECOND)
     monitor.expect(r"blocking: the pause is over")
     monitor.interrupt()
     assert "it engages" not in monitor.wait()[1]
@@ -117,8 +121,9 @@ def test_the_countdown_goes_with_the_pause(host):
 
 def test_a_terminal_that_cannot(host):
     host.root.call("Engage")
-    host.root.call("Pause", 2 * SECOND)
     monitor = host.terminal("exec ksctl monitor", TERM="dumb")
+    monitor.expect(r"  blocking: ")
+    host.root.call("Pause", 1 * SECOND)
     monitor.expect(r"blocking: the pause is over \(was paused\)\r\n")
     monitor.interrupt()
     status, text = monitor.wait()

@@ -35,15 +35,14 @@ class Sshd:
         self.logins = []
         os.makedirs(PLACE, exist_ok=True)
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-        for name in ("host", "user"):
-            if not os.path.exists(f"{PLACE}/{name}"):
+        if not os.path.exists(f"{PLACE}/host"):
+            # A password that nobody has, instead of a locked account.
+            proc.run("chpasswd", "-e", text="".join(f"{user}:*\n" for user in USERS))
+            for name in ("user", "host"):
                 proc.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{PLACE}/{name}")
         for name, text in (("config", CONFIG), ("authorized", open(f"{PLACE}/user.pub", encoding="ascii").read())):
             with open(f"{PLACE}/{name}", "w", encoding="ascii") as file:
                 file.write(text)
-        # A password that nobody has, instead of a locked account.
-        for user in USERS:
-            proc.run("usermod", "-p", "*", user)
         self.process = space.spawn("sshd", [SSHD, "-D", "-e", "-f", f"{PLACE}/config"], env=environment())
         proc.until(lambda: self.sockets("listening") or not self.process.running(), "sshd to listen", limit=60)
         assert self.process.running(), self.process.log()
