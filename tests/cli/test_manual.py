@@ -10,11 +10,11 @@ from lib.internet import VPN_SERVER
 from lib.machine import environment
 from lib.names import VPN, Names
 
-PAGES = ("killswitch-resolve.8", "killswitch.conf.5", "killswitchd.8", "ksctl.1", manual.GENERATED)
+PAGES = ("killswitch-resolve.8", "killswitch-tray.1", "killswitch.conf.5", "killswitchd.8", "ksctl.1", manual.GENERATED)
 CALL = "busctl call org.killswitch1 /org/killswitch1 org.killswitch1"
 # What ends otherwise than with 0.
 STATUS = {"ksctl": 3, "busctl call org.killswitch1.Resolver / org.freedesktop.DBus.Peer Ping": 1, f"{CALL} Confirm": 1,
-          f"{CALL} Pause t 0": 1}
+          f"{CALL} Pause t 0": 1, "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent killswitch-tray": 1}
 
 
 def run(ground, example):
