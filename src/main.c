@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine.h"
@@ -74,7 +75,8 @@ static int restore(KsEngine *engine)
 
         if (ks_engine_start(engine, FALSE, &error))
                 return EXIT_SUCCESS;
-        ks_log(LOG_ERR, "Not everything could be put in place: %s", error->message);
+        ks_log_event(LOG_ERR, KS_MESSAGE_RESTORE_FAILED, NULL,
+                     "Not everything could be put in place: %s", error->message);
         return EXIT_FAILURE;
 }
 
@@ -124,10 +126,11 @@ static int open_bus(sd_bus **bus)
         if (r >= 0)
                 r = sd_bus_request_name(*bus, KS_BUS_NAME, 0);
         if (r == -EEXIST)
-                ks_log(LOG_ERR, "Another " KS_BUS_NAME " is running; nothing was changed");
+                ks_log_event(LOG_ERR, KS_MESSAGE_SERVICE_FAILED, NULL,
+                             "Another " KS_BUS_NAME " is running; nothing was changed");
         else if (r < 0)
-                ks_log(LOG_ERR, "Can't serve " KS_BUS_NAME " on the system bus: %s",
-                       g_strerror(-r));
+                ks_log_event(LOG_ERR, KS_MESSAGE_SERVICE_FAILED, NULL,
+                             "Can't serve " KS_BUS_NAME " on the system bus: %s", g_strerror(-r));
         return r;
 }
 
@@ -138,12 +141,13 @@ static int start(KsManager *manager, KsEngine *engine, sd_bus *bus)
         int r;
 
         if (!ks_engine_start(engine, TRUE, &error)) {
-                ks_log(LOG_ERR, "%s", error->message);
+                ks_log_event(LOG_ERR, KS_MESSAGE_SERVICE_FAILED, NULL, "%s", error->message);
                 return -EIO;
         }
         r = ks_manager_attach(manager, bus);
         if (r < 0)
-                ks_log(LOG_ERR, "Can't export " KS_OBJECT_PATH ": %s", g_strerror(-r));
+                ks_log_event(LOG_ERR, KS_MESSAGE_SERVICE_FAILED, NULL,
+                             "Can't export " KS_OBJECT_PATH ": %s", g_strerror(-r));
         return r;
 }
 
@@ -227,10 +231,14 @@ int main(int argc, char **argv)
         events = ks_manager_events(manager);
         engine = ks_engine_new(state, &dirs, &events, &error);
         if (!engine) {
-                ks_log(LOG_ERR, "%s", error->message);
+                ks_log_event(LOG_ERR, KS_MESSAGE_SERVICE_FAILED, NULL, "%s", error->message);
                 return EXIT_FAILURE;
         }
         ks_engine_set_runtime_directory(engine, runtime);
         ks_manager_set_engine(manager, engine);
-        return mode == 'r' ? restore(engine) : serve(manager, engine);
+        if (mode == 'd')
+                return serve(manager, engine);
+        mode = restore(engine);
+        ks_log_settle();
+        return mode;
 }

@@ -12,6 +12,7 @@
 #include <systemd/sd-bus.h>
 
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/names.h"
 #include "policy/names.h"
 #include "service/bus-source.h"
@@ -186,8 +187,9 @@ int main(int argc, char **argv)
         if (r >= 0)
                 r = sd_bus_request_name(self.bus, KS_RESOLVER_NAME, 0);
         if (r < 0) {
-                ks_log(LOG_ERR, "Can't serve " KS_RESOLVER_NAME " on the system bus: %s",
-                       g_strerror(-r));
+                ks_log_event(LOG_ERR, KS_MESSAGE_SERVICE_FAILED, NULL,
+                             "Can't serve " KS_RESOLVER_NAME " on the system bus: %s",
+                             g_strerror(-r));
                 sd_bus_unref(self.bus);
                 return EXIT_FAILURE;
         }

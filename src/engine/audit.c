@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "engine/audit.h"
 #include "engine/engine-private.h"
 #include "kernel/query.h"
@@ -272,7 +273,8 @@ static void look_for_shadows(KsEngine *engine)
         engine->shadows = find_shadows(engine);
         for (guint i = 0; i < engine->shadows->len; i++)
                 if (!is_in(before, g_ptr_array_index(engine->shadows, i)))
-                        ks_log(LOG_WARNING, "%s", (char *)g_ptr_array_index(engine->shadows, i));
+                        ks_log_event(LOG_WARNING, KS_MESSAGE_RULES_AHEAD, NULL, "%s",
+                                     (char *)g_ptr_array_index(engine->shadows, i));
         g_ptr_array_unref(before);
         end = g_get_monotonic_time();
         engine->shadows_ready = end + MAX(SHADOWS_GAP_MIN, (end - begin) * SHADOWS_SHARE);

@@ -41,6 +41,9 @@ struct KsEngine {
         char *table_problem;
         GPtrArray *shadows; /* of char*: rules of others that lead out before ours; never NULL */
         gboolean has_rules_ahead;
+        /* What the journal was told last of what is wrong. */
+        GPtrArray *logged; /* of char*; NULL: nothing yet */
+        gboolean guard_lost, was_degraded;
         gint64 shadows_ready; /* CLOCK_MONOTONIC µs: not looked at again before */
         guint shadow_source;
         guint route_source, nftables_source, units_source;
@@ -60,6 +63,9 @@ KsPlan *ks_engine_plan(KsEngine *engine, GError **error);
 
 /* Whether the kernel shall hold the plan now. */
 gboolean ks_intent_is_up(const KsIntent *intent);
+
+/* Tells the journal of what has gone wrong since the last time, and of what is well again. */
+void ks_engine_log_health(KsEngine *engine);
 
 /* Computes the state; tells of a change. */
 void ks_engine_update_state(KsEngine *engine, const char *reason);

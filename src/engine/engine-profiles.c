@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "engine/engine-private.h"
 #include "engine/names.h"
 
@@ -199,7 +200,7 @@ static void put_back(KsEngine *engine)
 
         if (save_profiles(engine, engine->profiles, &local))
                 return;
-        ks_log(LOG_ERR, "%s", local->message);
+        ks_log_event(LOG_ERR, KS_MESSAGE_STORAGE_FAILED, NULL, "%s", local->message);
         g_free(engine->profiles_problem);
         engine->profiles_problem = g_strdup(local->message);
 }
@@ -229,6 +230,13 @@ KsSettings *ks_engine_settings_after(const KsEngine *engine, const KsRequest *re
         return settings_with(engine, next, KS_ERROR_SETTINGS, error);
 }
 
+static void log_change(gboolean is_added, const char *name)
+{
+        ks_log_event(LOG_NOTICE, is_added ? KS_MESSAGE_VPN_ADDED : KS_MESSAGE_VPN_REMOVED,
+                     KS_FIELDS(KS_FIELD_VPN, name), "%s the VPN '%s'",
+                     is_added ? "Added" : "Removed", name);
+}
+
 gboolean ks_engine_change_profiles(KsEngine *engine, const KsRequest *request, GError **error)
 {
         g_autoptr(GPtrArray) next = profiles_after(engine, request);
@@ -244,8 +252,7 @@ gboolean ks_engine_change_profiles(KsEngine *engine, const KsRequest *request, G
                 put_back(engine);
                 return FALSE;
         }
-        ks_log(LOG_NOTICE, "%s the VPN '%s'", is_added ? "Added" : "Removed",
-               is_added ? request->profile->name : request->name);
+        log_change(is_added, is_added ? request->profile->name : request->name);
         g_ptr_array_unref(engine->profiles);
         engine->profiles = g_steal_pointer(&next);
         ks_engine_prune_names(engine);
@@ -266,7 +273,7 @@ static GPtrArray *read_profiles(KsEngine *engine)
         if (text)
                 profiles = ks_profiles_from_text(text, local ? NULL : &local);
         if (local) {
-                ks_log(LOG_ERR, "%s", local->message);
+                ks_log_event(LOG_ERR, KS_MESSAGE_STORAGE_FAILED, NULL, "%s", local->message);
                 engine->profiles_problem = g_strdup(local->message);
                 engine->profiles_unread = TRUE;
         }
@@ -311,7 +318,8 @@ static KsSettings *settings_with_good_ones(KsEngine *engine, const char *text)
                         continue;
                 }
                 g_ptr_array_set_size(taken, (gint)taken->len - 1);
-                ks_log(LOG_ERR, "%s", local->message);
+                ks_log_event(LOG_ERR, KS_MESSAGE_VPN_LEFT_OUT,
+                             KS_FIELDS(KS_FIELD_VPN, profile->name), "%s", local->message);
                 g_free(engine->profiles_problem);
                 engine->profiles_problem = g_strdup_printf("%s; it is not used", local->message);
         }
@@ -327,12 +335,12 @@ static char *read_files(KsEngine *engine)
         g_autoptr(KsSettings) settings = ks_settings_load(&engine->dirs, &text, &local);
 
         if (!settings) {
-                ks_log(LOG_ERR, "%s", local->message);
+                ks_log_event(LOG_ERR, KS_MESSAGE_SETTINGS_REFUSED, NULL, "%s", local->message);
                 engine->settings_problem = g_strdup(local->message);
                 text = ks_store_load_settings(engine->store);
         } else if (!ks_store_save_settings(engine->store, text, &local)) {
                 /* Without a copy the next start has only the files; worth a line. */
-                ks_log(LOG_WARNING, "%s", local->message);
+                ks_log_event(LOG_WARNING, KS_MESSAGE_STORAGE_FAILED, NULL, "%s", local->message);
         }
         return text ? g_steal_pointer(&text) : g_strdup("");
 }

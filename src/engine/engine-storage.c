@@ -3,6 +3,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "engine/engine-private.h"
 #include "engine/names.h"
 
@@ -39,7 +40,7 @@ void ks_engine_cancel_storage(KsEngine *engine)
 static void note_problem(KsEngine *engine, const GError *error)
 {
         if (g_strcmp0(engine->storage_problem, error->message) != 0) {
-                ks_log(LOG_ERR, "%s", error->message);
+                ks_log_event(LOG_ERR, KS_MESSAGE_STORAGE_FAILED, NULL, "%s", error->message);
                 g_free(engine->storage_problem);
                 engine->storage_problem = g_strdup(error->message);
         }
@@ -49,7 +50,8 @@ static void note_problem(KsEngine *engine, const GError *error)
 static void note_well(KsEngine *engine)
 {
         if (engine->storage_problem)
-                ks_log(LOG_NOTICE, "What is asked for can be kept again");
+                ks_log_event(LOG_NOTICE, KS_MESSAGE_STORAGE_WELL, NULL,
+                             "What is asked for can be kept again");
         g_clear_pointer(&engine->storage_problem, g_free);
         engine->intent_due = engine->intent_unread = FALSE;
         ks_engine_cancel_storage(engine);

@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine-private.h"
@@ -56,6 +57,8 @@ void ks_engine_free(KsEngine *engine)
         ks_plan_free(engine->idle_plan);
         if (engine->shadows)
                 g_ptr_array_unref(engine->shadows);
+        if (engine->logged)
+                g_ptr_array_unref(engine->logged);
         g_free(engine->settings_problem);
         g_free(engine->profiles_problem);
         g_free(engine->storage_problem);
@@ -68,7 +71,9 @@ static void tell_repair(KsEngine *engine, const char *layer, const char *what)
 {
         if (!what)
                 return;
-        ks_log(LOG_WARNING, "Repaired the %s: %s", layer, what);
+        ks_log_event(LOG_WARNING, KS_MESSAGE_REPAIRED,
+                     KS_FIELDS(KS_FIELD_LAYER, layer, KS_FIELD_WHAT, what), "Repaired the %s: %s",
+                     layer, what);
         if (engine->events.repaired)
                 engine->events.repaired(layer, what, engine->events.userdata);
 }
@@ -181,6 +186,9 @@ gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GEr
                 g_clear_pointer(&engine->table_problem, g_free);
                 ks_engine_plan_idle(engine);
         }
+        if (fine && engine->kernel_problem)
+                ks_log_event(LOG_NOTICE, KS_MESSAGE_KERNEL_WELL, NULL,
+                             "The kernel is as asked for again");
         g_clear_pointer(&engine->kernel_problem, g_free);
         remember_networks(engine);
         ks_engine_check_shadows(engine, TRUE);
@@ -189,7 +197,7 @@ gboolean ks_engine_sync(KsEngine *engine, guint changes, const char *reason, GEr
                 reset_connections(engine);
         } else {
                 engine->kernel_problem = g_strdup(local->message);
-                ks_log(LOG_ERR, "%s", local->message);
+                ks_log_event(LOG_ERR, KS_MESSAGE_KERNEL_FAILED, NULL, "%s", local->message);
                 ks_engine_schedule_retry(engine);
                 g_propagate_error(error, g_steal_pointer(&local));
         }
@@ -215,6 +223,34 @@ static gboolean is_vpn_event(KsState old, KsState new)
                (new == KS_BLOCKING || new == KS_PROTECTING);
 }
 
+/* What a change of the state means to people. */
+static const char *message_of(KsState old, KsState new, const char *reason)
+{
+        if (g_strcmp0(reason, "trial-expired") == 0)
+                return KS_MESSAGE_TRIAL_EXPIRED;
+        if (new == KS_OFF)
+                return KS_MESSAGE_RELEASED;
+        if (g_strcmp0(reason, "start") == 0)
+                return KS_MESSAGE_RESTORED;
+        if (new == KS_PAUSED)
+                return KS_MESSAGE_PAUSED;
+        if (old == KS_PAUSED)
+                return KS_MESSAGE_RESUMED;
+        if (is_vpn_event(old, new))
+                return new == KS_PROTECTING ? KS_MESSAGE_VPN_UP : KS_MESSAGE_VPN_DOWN;
+        return KS_MESSAGE_ENGAGED;
+}
+
+static void log_state(KsState old, KsState new, const char *reason)
+{
+        const char *was = ks_state_to_string(old), *is = ks_state_to_string(new);
+
+        ks_log_event(
+                LOG_NOTICE, message_of(old, new, reason),
+                KS_FIELDS(KS_FIELD_STATE, is, KS_FIELD_OLD_STATE, was, KS_FIELD_REASON, reason),
+                "State: %s (was %s, %s)", is, was, reason);
+}
+
 void ks_engine_update_state(KsEngine *engine, const char *reason)
 {
         KsState old = engine->state, new = compute_state(engine);
@@ -223,12 +259,12 @@ void ks_engine_update_state(KsEngine *engine, const char *reason)
                 engine->state = new;
                 /* What was asked for is remembered with its time; VPNs come and go. */
                 engine->since = is_vpn_event(old, new) ? ks_now().realtime : engine->intent.since;
-                ks_log(LOG_NOTICE, "State: %s (was %s, %s)", ks_state_to_string(new),
-                       ks_state_to_string(old), reason);
+                log_state(old, new, reason);
                 if (engine->events.state_changed)
                         engine->events.state_changed(old, new, reason, engine->events.userdata);
         }
         ks_engine_follow_names(engine);
+        ks_engine_log_health(engine);
         if (engine->events.changed)
                 engine->events.changed(engine->events.userdata);
 }
@@ -264,65 +300,6 @@ gboolean ks_engine_start(KsEngine *engine, gboolean watch, GError **error)
                 return TRUE; /* watching goes on trying */
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
-}
-
-/* The report */
-
-void ks_report_clear(KsReport *report)
-{
-        g_clear_pointer(&report->degraded, g_ptr_array_unref);
-}
-
-static void add_problem(GPtrArray *problems, const char *sentence)
-{
-        for (guint i = 0; sentence && i < problems->len; i++)
-                if (g_str_equal(g_ptr_array_index(problems, i), sentence))
-                        return;
-        if (sentence)
-                g_ptr_array_add(problems, g_strdup(sentence));
-}
-
-/* The deadline as it was computed once, unless the clock has been set since. */
-static guint64 deadline_in_realtime(const KsEngine *engine, const KsNow *now, guint64 remaining)
-{
-        guint64 fresh = now->realtime + remaining, kept = engine->intent.deadline_realtime;
-        guint64 apart = fresh > kept ? fresh - kept : kept - fresh;
-
-        return apart < G_USEC_PER_SEC ? kept : fresh;
-}
-
-void ks_engine_report(KsEngine *engine, KsReport *report)
-{
-        const KsPlan *plan = ks_enforcer_present_plan(engine->enforcer);
-        KsNow now = ks_now();
-
-        if (!plan)
-                plan = engine->idle_plan;
-        *report = (KsReport){
-                .state = engine->state,
-                .lan = ks_engine_lan(engine),
-                .guard = ks_enforcer_guard_state(engine->enforcer),
-                .since = engine->since,
-                .remaining = ks_intent_remaining(&engine->intent, &now),
-                .trial = engine->intent.mode == KS_MODE_TRIAL,
-                .vpns = plan ? plan->vpns : NULL,
-                .degraded = g_ptr_array_new_with_free_func(g_free),
-        };
-        if (report->remaining)
-                report->deadline = deadline_in_realtime(engine, &now, report->remaining);
-        add_problem(report->degraded, engine->settings_problem);
-        add_problem(report->degraded, engine->profiles_problem);
-        add_problem(report->degraded, engine->storage_problem);
-        add_problem(report->degraded, engine->kernel_problem);
-        add_problem(report->degraded, engine->table_problem);
-        add_problem(report->degraded, ks_enforcer_guard_problem(engine->enforcer));
-        add_problem(report->degraded, ks_enforcer_egress_problem(engine->enforcer));
-        add_problem(report->degraded, ks_enforcer_mark_problem(engine->enforcer));
-        ks_engine_report_names(engine, report->degraded);
-        for (guint i = 0; i < engine->shadows->len; i++)
-                add_problem(report->degraded, g_ptr_array_index(engine->shadows, i));
-        for (guint i = 0; plan && i < plan->problems->len; i++)
-                add_problem(report->degraded, g_ptr_array_index(plan->problems, i));
 }
 
 guint64 ks_engine_blocked(KsEngine *engine)

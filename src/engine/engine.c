@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/names.h"
 #include "config.h"
 #include "engine/engine-private.h"
@@ -194,7 +195,12 @@ static gboolean set_lan(KsEngine *engine, KsLan lan, GError **error)
         next.has_lan = TRUE;
         next.lan = lan;
         next.lan_in_settings = engine->settings->lan;
-        return transition(engine, next, "settings", error);
+        if (!transition(engine, next, "settings", error))
+                return FALSE;
+        ks_log_event(LOG_NOTICE, KS_MESSAGE_LAN_CHANGED,
+                     KS_FIELDS(KS_FIELD_LAN, ks_lan_to_string(lan)), "LAN access: %s",
+                     ks_lan_to_string(lan));
+        return TRUE;
 }
 
 /* SetLan holds until the administrator changes the setting it overrode. */
@@ -242,6 +248,7 @@ static gboolean reload(KsEngine *engine, GError **error)
                 g_clear_pointer(&fresh, ks_settings_free);
         if (!fresh || !ks_store_save_settings(engine->store, text, &local)) {
                 ks_settings_free(fresh);
+                ks_log_event(LOG_ERR, KS_MESSAGE_SETTINGS_REFUSED, NULL, "%s", local->message);
                 engine->settings_problem = g_strdup(local->message);
                 g_propagate_error(error, g_steal_pointer(&local));
                 ks_engine_update_state(engine, "settings");
@@ -255,6 +262,7 @@ static gboolean reload(KsEngine *engine, GError **error)
         engine->settings_text = g_steal_pointer(&text);
         ks_engine_take_profiles(engine, profiles);
         ks_engine_prune_names(engine);
+        ks_log_event(LOG_NOTICE, KS_MESSAGE_SETTINGS_RELOADED, NULL, "Read the settings again");
         ks_engine_update_state(engine, "settings");
         return TRUE;
 }
@@ -331,7 +339,8 @@ void ks_engine_follow_disk(KsEngine *engine)
          * there is no reason to let go. */
         if (!ks_store_load(engine->store, &disk, NULL) || disk.engaged)
                 return;
-        ks_log(LOG_WARNING, "The intent was set to off by a rescue; letting go");
+        ks_log_event(LOG_WARNING, KS_MESSAGE_RESCUED, NULL,
+                     "The intent was set to off by a rescue; letting go");
         engine->intent = disk;
         ks_engine_sync(engine, KS_CHANGE_LOST, "rescue", NULL);
         ks_engine_arm_deadline(engine);
@@ -349,8 +358,8 @@ gboolean ks_engine_rescue(const char *state_directory, GError **error)
         /* First the intent, so that a daemon that is alive does not repair. */
         if (g_file_test(state_directory, G_FILE_TEST_IS_DIR) &&
             !ks_store_save(store, &off, &storage)) {
-                ks_log(LOG_WARNING, "%s; it will be engaged again after the next boot",
-                       storage->message);
+                ks_log_event(LOG_WARNING, KS_MESSAGE_STORAGE_FAILED, NULL,
+                             "%s; it will be engaged again after the next boot", storage->message);
                 ks_store_mark(store, &local);
         }
         enforcer = ks_enforcer_new(local ? NULL : &local);

@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "engine/hosts.h"
 #include "engine/names.h"
 #include "engine/round.h"
@@ -181,8 +182,9 @@ static void learn_one(KsEngine *engine, KsRound *round, const KsVpn *vpn, const 
                 set_problem(pin, NULL, answer->problem ? answer->problem : "it has no address");
         pin->refused = refused != NULL;
         if (pin->problem)
-                ks_log(LOG_WARNING, "The server %s of the VPN %s: %s", host, vpn->name,
-                       pin->problem);
+                ks_log_event(LOG_WARNING, KS_MESSAGE_NAMES_FAILED,
+                             KS_FIELDS(KS_FIELD_VPN, vpn->name, KS_FIELD_SERVER, host),
+                             "The server %s of the VPN %s: %s", host, vpn->name, pin->problem);
 }
 
 /* What the selectors are made of, to see whether they change. */
@@ -209,7 +211,7 @@ static void save_pins(KsEngine *engine)
         g_autoptr(GError) local = NULL;
 
         if (!ks_store_save_pins(engine->store, engine->pins, &local))
-                ks_log(LOG_WARNING, "%s", local->message);
+                ks_log_event(LOG_WARNING, KS_MESSAGE_STORAGE_FAILED, NULL, "%s", local->message);
 }
 
 gboolean ks_engine_learn(KsEngine *engine, KsRound *round)
@@ -231,6 +233,8 @@ gboolean ks_engine_learn(KsEngine *engine, KsRound *round)
         save_pins(engine);
         after = digest(engine->pins);
         if (!g_str_equal(before, after)) {
+                ks_log_event(LOG_NOTICE, KS_MESSAGE_NAMES_RESOLVED, NULL,
+                             "Addresses of VPN servers have changed");
                 if (ks_intent_is_up(&engine->intent))
                         ks_engine_sync(engine, KS_CHANGE_LOST, NULL, NULL);
                 else
@@ -264,7 +268,7 @@ void ks_engine_load_pins(KsEngine *engine)
         g_ptr_array_unref(engine->pins);
         engine->pins = ks_store_load_pins(engine->store, &local);
         if (local)
-                ks_log(LOG_ERR, "%s", local->message);
+                ks_log_event(LOG_ERR, KS_MESSAGE_STORAGE_FAILED, NULL, "%s", local->message);
 }
 
 static gboolean is_in_force(const KsEngine *engine, const char *vpn, const char *host)

@@ -2,6 +2,7 @@
 /* Connections from before the kill switch went up: those that are stranded end at once. */
 
 #include "common/log.h"
+#include "common/messages.h"
 #include "engine/reset.h"
 #include "kernel/sockets.h"
 
@@ -48,8 +49,9 @@ void ks_reset_stranded(const KsPlan *plan)
                 ended += outcome == KS_DESTROYED;
         }
         if (ended)
-                ks_log(LOG_INFO, "Ended %u of %u %s that had been open outside the VPN", ended,
-                       found->len, found->len == 1 ? "connection" : "connections");
+                ks_log_event(LOG_INFO, KS_MESSAGE_CONNECTIONS_ENDED, NULL,
+                             "Ended %u of %u %s that had been open outside the VPN", ended,
+                             found->len, found->len == 1 ? "connection" : "connections");
         if (error)
                 ks_log(LOG_WARNING, "%s", error->message);
 }

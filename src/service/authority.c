@@ -4,6 +4,7 @@
 #include <polkit/polkit.h>
 
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/names.h"
 #include "service/authority.h"
 
@@ -12,6 +13,7 @@
 #define PENDING_USER_MAX 16
 #define PENDING_MAX 1024
 #define WAITING_MAX 64
+#define REFUSALS_A_MINUTE 10
 #define TOO_MANY "Too many calls are waiting for authorization; answer those first"
 
 struct KsAuthority {
@@ -84,11 +86,41 @@ static void check_close(Check *check)
         check_unref(check);
 }
 
+/* Anybody may ask as often as he likes: that must not fill the journal. */
+static gboolean may_log_refusal(void)
+{
+        static gint64 begun;
+        static guint told;
+        gint64 now = g_get_monotonic_time();
+
+        if (told == 0 || now - begun > 60 * G_USEC_PER_SEC) {
+                begun = now;
+                told = 0;
+        }
+        return told++ < REFUSALS_A_MINUTE;
+}
+
+static void log_refusal(const Check *check)
+{
+        g_autofree char *uid = check->has_uid ? g_strdup_printf("%u", check->uid)
+                                              : g_strdup("unknown");
+        const char *method = sd_bus_message_get_member(check->message);
+
+        if (may_log_refusal())
+                ks_log_event(LOG_NOTICE, KS_MESSAGE_NOT_AUTHORIZED,
+                             KS_FIELDS(KS_FIELD_METHOD, method, KS_FIELD_ACTION, check->action,
+                                       KS_FIELD_UID, uid),
+                             "Refused %s to the user %s: not authorized", method, uid);
+}
+
 static void decide(Check *check, const char *name, const char *sentence)
 {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         gpointer userdata = g_steal_pointer(&check->userdata);
 
+        if (g_strcmp0(name, SD_BUS_ERROR_ACCESS_DENIED) == 0 ||
+            g_strcmp0(name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) == 0)
+                log_refusal(check);
         if (name)
                 error = SD_BUS_ERROR_MAKE_CONST(name, sentence);
         check->done(check->message, name ? &error : NULL, userdata);
@@ -132,7 +164,8 @@ static void on_polkit(GObject *source, GAsyncResult *async, gpointer userdata)
         if (result) {
                 take_result(check, result);
         } else {
-                ks_log(LOG_WARNING, "polkit can't be asked: %s", error->message);
+                ks_log_event(LOG_WARNING, KS_MESSAGE_POLKIT_FAILED, NULL,
+                             "polkit can't be asked: %s", error->message);
                 check->polkit_failed = TRUE;
                 decide_without_polkit(check);
         }
@@ -165,7 +198,8 @@ static void on_authority(GObject *source, GAsyncResult *async, gpointer userdata
                 g_set_object(&check->authority->polkit, polkit);
                 ask_polkit(check, polkit);
         } else {
-                ks_log(LOG_WARNING, "polkit can't be reached: %s", error->message);
+                ks_log_event(LOG_WARNING, KS_MESSAGE_POLKIT_FAILED, NULL,
+                             "polkit can't be reached: %s", error->message);
                 check->polkit_failed = TRUE;
                 decide_without_polkit(check);
                 check_unref(check);

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "common/log.h"
+#include "common/messages.h"
 #include "service/bus-source.h"
 
 typedef struct BusSource {
@@ -66,7 +67,8 @@ static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer userdat
 
         if (r >= 0)
                 return G_SOURCE_CONTINUE;
-        ks_log(LOG_ERR, "The connection to the system bus is lost: %s", g_strerror(-r));
+        ks_log_event(LOG_ERR, KS_MESSAGE_SERVICE_FAILED, NULL,
+                     "The connection to the system bus is lost: %s", g_strerror(-r));
         if (callback)
                 callback(userdata);
         return G_SOURCE_REMOVE;

@@ -61,7 +61,7 @@ def said():
     for path in files(".c", under="src"):
         text = read(path)
         macros = dict(re.findall(r'#define (\w+)\s+"([^"]*)"', text))
-        text = re.sub(rf"/\*.*?\*/|^\s*#\s*(?:include|define)\b.*?$|\bks_log\((?:[^;\"]|{STRING})*;", "", text, flags=re.S | re.M)
+        text = re.sub(rf"/\*.*?\*/|^\s*#\s*(?:include|define)\b.*?$|\bks_log(?:_event)?\((?:[^;\"]|{STRING})*;", "", text, flags=re.S | re.M)
         word = rf"(?:{STRING}|\b[A-Z][A-Z0-9_]+\b)"
         for found in re.findall(rf"{word}(?:\s*{word})*", text) if path.count(os.sep) > 1 else ():
             if '"' in found or found in macros:

@@ -98,6 +98,11 @@ def at_boot():
 
 
 @check
+def what_the_journal_says():
+    follow("What the journal says")
+
+
+@check
 def a_machine_that_is_locked_out():
     out("systemctl stop dbus.socket dbus.service; systemctl stop killswitchd.service")
     assert host.kernel()[0] and sh("ksctl", ok=False).returncode == 8

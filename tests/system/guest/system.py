@@ -149,6 +149,53 @@ def it_engages():
         pass
 
 
+# The journal
+
+def explained():
+    """The catalog's subject of each message, by the message's id."""
+    with open("/usr/lib/systemd/catalog/killswitch.catalog", encoding="utf-8") as file:
+        return dict(re.findall(r"^-- (\w+)\nSubject: (.*)$", file.read(), re.M))
+
+
+def happened():
+    """Cause what a machine's life has of events, and end as it began."""
+    call("Pause", "t", "3600000000")
+    call("Resume")
+    call("SetLan", "s", "none")
+    call("SetLan", "s", "private")
+    out("nft delete table inet killswitch")
+    eventually(lambda: kernel()[0], "the guard is back")
+    refused = sh("setpriv", "--reuid=tester", "--clear-groups", "busctl", "call", *guest.SERVICE, "Release", ok=False)
+    assert refused.returncode, refused
+    with open(host.SETTINGS, "a", encoding="ascii") as file:
+        file.write("Nonsense=1\n")
+    assert call("Reload", ok=False).returncode
+    host.settings()
+    call("Reload")
+
+
+@check
+def the_journal_explains_what_happened():
+    """Each event is found by its id, has its fields, and is explained; dpkg's trigger has read the catalog in."""
+    happened()
+    subjects = explained()
+    wanted = {"The kill switch is up": {"KILLSWITCH_STATE": "blocking", "KILLSWITCH_OLD_STATE": "off"},
+              "The kill switch is paused": {"KILLSWITCH_STATE": "paused"},
+              "The kill switch is back after a pause": {"KILLSWITCH_OLD_STATE": "paused"},
+              "LAN access was set to @KILLSWITCH_LAN@": {"KILLSWITCH_LAN": "none"},
+              "What others had changed was repaired (@KILLSWITCH_LAYER@)": {"KILLSWITCH_LAYER": "guard"},
+              "A request was refused: @KILLSWITCH_METHOD@": {"KILLSWITCH_METHOD": "Release"},
+              "The settings have a mistake, and are not used": {"PRIORITY": "3"},
+              "The settings were read again": {"PRIORITY": "5"}}
+    ids = {subject: name for name, subject in subjects.items()}
+    for subject, fields in wanted.items():
+        match = [f"MESSAGE_ID={ids[subject]}", *(f"{name}={value}" for name, value in fields.items())]
+        unit = ("_SYSTEMD_UNIT=killswitchd.service", "SYSLOG_IDENTIFIER=killswitchd")
+        shown = eventually(lambda m=match: out("journalctl", "--no-pager", "--quiet", "--catalog", *m, *unit), subject)
+        text = re.sub(r"@(\w+)@", lambda found, f=fields: f[found[1]], subject)
+        assert f"Subject: {text}" in shown and "Defined-By: killswitch" in shown, shown
+
+
 def replaced(package):
     """Install another version over an engaged one, and assert that neither the kernel nor the wire noticed."""
     before, intent, pid = kernel(), open(host.INTENT, "rb").read(), guest.main_pid("killswitchd.service")
