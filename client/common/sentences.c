@@ -35,7 +35,9 @@ const char *const ks_sentences[] = {
         N_("Too many calls wait already for the names of VPN servers to be looked up; try again in "
            "ten seconds"),
         N_("Too many audits are waiting; ask again when they are answered"),
+        N_("Too many calls are waiting; ask again when they are answered"),
         N_("Too many calls are waiting for authorization; answer those first"),
+        N_("The bus doesn't tell whose call this is"),
         N_("No action is known for this method"),
         N_("polkit does not answer, so only root may do this: start polkit.service, or use sudo"),
         N_("Authentication is needed, and the call did not allow asking for it or nothing is there "
@@ -199,6 +201,11 @@ const char *const ks_sentences[] = {
         N_("EgressGuard=yes has no effect, because this kernel can't filter what leaves by an "
            "interface (%s). It takes Linux 5.16 with CONFIG_NETFILTER_EGRESS. Packet sockets, "
            "macvlan and bridged guests are not stopped"),
+        N_("RecordBlocked=yes has no effect, because this kernel can't log packets from nftables "
+           "(%s). It takes CONFIG_NFT_LOG and CONFIG_NFT_LIMIT"),
+        N_("RecordBlocked=yes has no effect, because the kernel's log of packets can't be read "
+           "(%s). It takes CONFIG_NETFILTER_NETLINK_LOG, and no other program that listens to log "
+           "group %s; then say 'ksctl reload'"),
         N_("Answers to the VPN's own packets may be dropped by rp_filter, because "
            "net.ipv4.conf.all.src_valid_mark is 0 and can't be set (%s). Run 'sysctl -w "
            "net.ipv4.conf.all.src_valid_mark=1'"),

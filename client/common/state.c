@@ -43,6 +43,7 @@ static const Field state_fields[] = {
         STATE_FIELD(KS_KEY_BLOCKED, "t", blocked),
         STATE_FIELD(KS_KEY_ENGAGED, "b", engaged),
         STATE_FIELD(KS_KEY_TRIAL, "b", trial),
+        STATE_FIELD(KS_KEY_RECORDING, "b", recording),
         { NULL },
 };
 

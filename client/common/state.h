@@ -37,6 +37,7 @@ typedef struct KsState {
         uint64_t remaining; /* µs */
         uint64_t blocked;   /* packets */
         bool engaged;
+        bool recording; /* what is refused */
         bool trial;
 } KsState;
 

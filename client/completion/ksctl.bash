@@ -132,7 +132,7 @@ _ksctl() {
     else
         case ${arguments[0]} in
             '') __ksctl_words '' status on confirm off pause resume lan vpn show is-active monitor audit \
-                reload help ;;
+                blocked reload help ;;
             pause) __ksctl_words '' 30s 5m 15m 1h ;;
             lan) ((${#arguments[@]} > 1)) || __ksctl_words '' private none all ;;
             vpn) __ksctl_vpn "${arguments[@]:1}" ;;

@@ -97,6 +97,7 @@ complete -c ksctl -n '__ksctl_at 1' -a show -d 'Show the state as properties'
 complete -c ksctl -n '__ksctl_at 1' -a is-active -d 'Tell whether it is engaged and not paused'
 complete -c ksctl -n '__ksctl_at 1' -a monitor -d 'Show what happens, as it happens'
 complete -c ksctl -n '__ksctl_at 1' -a audit -d 'Look for ways past the kill switch, and say what to do'
+complete -c ksctl -n '__ksctl_at 1' -a blocked -d 'Show the last destinations that were refused'
 complete -c ksctl -n '__ksctl_at 1' -a reload -d 'Read the configuration files again'
 complete -c ksctl -n '__ksctl_at 1' -a help -d 'Show a summary'
 

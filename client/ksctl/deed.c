@@ -13,6 +13,8 @@ static const struct {
         [DEED_READ_STATE] = { N_("Cannot read the state"), N_("Not authorized to read the state") },
         [DEED_AUDIT] = { N_("Cannot audit the kill switch"),
                          N_("Not authorized to audit the kill switch") },
+        [DEED_READ_BLOCKED] = { N_("Cannot read what was refused"),
+                                N_("Not authorized to read what was refused") },
         [DEED_ENGAGE] = { N_("Cannot engage"), N_("Not authorized to engage") },
         [DEED_ENGAGE_TRIAL] = { N_("Cannot engage on trial"),
                                 N_("Not authorized to engage on trial") },

@@ -6,6 +6,7 @@
 typedef enum Deed {
         DEED_READ_STATE,
         DEED_AUDIT,
+        DEED_READ_BLOCKED,
         DEED_ENGAGE,
         DEED_ENGAGE_TRIAL,
         DEED_CONFIRM,

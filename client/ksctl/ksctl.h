@@ -98,6 +98,9 @@ ExitStatus verb_show(Ksctl *ctl);
 /* verb-audit.c */
 ExitStatus verb_audit(Ksctl *ctl);
 
+/* verb-blocked.c */
+ExitStatus verb_blocked(Ksctl *ctl);
+
 /* verb-monitor.c */
 ExitStatus verb_monitor(Ksctl *ctl);
 

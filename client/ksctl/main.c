@@ -62,6 +62,8 @@ static const Verb verbs[] = {
         { "monitor", "", N_("Show what happens, as it happens"), 0, 0, 0, verb_monitor },
         { "audit", "", N_("Look for ways past the kill switch, and say what to do"), 0, 0, 0,
           verb_audit },
+        { "blocked", "", N_("Show the last destinations that were refused"), 0, 0, 0,
+          verb_blocked },
         { "reload", "", N_("Read the configuration files again"), 0, 0, 0, verb_reload },
         { "help", "", N_("Show this help"), 0, 0, 0, verb_help },
 };

@@ -7,6 +7,7 @@
 #include "client/common/said.h"
 #include "client/common/text.h"
 #include "client/common/words.h"
+#include "client/ksctl/blocked.h"
 #include "client/ksctl/call.h"
 #include "client/ksctl/output.h"
 #include "client/ksctl/report.h"
@@ -118,6 +119,15 @@ static void print_layers(const KsState *state)
         output_row(_("Blocked"), COLOUR_NONE, blocked);
 }
 
+/* Asked for only where there is something to ask for. */
+static void print_last_blocked(Ksctl *ctl, const KsState *state)
+{
+        g_autofree char *last = state->recording ? blocked_describe_last(ctl) : NULL;
+
+        if (last)
+                output_row(_("Last"), COLOUR_NONE, last);
+}
+
 static void print_problems(const KsState *state)
 {
         for (char **sentence = state->degraded; *sentence; sentence++) {
@@ -159,7 +169,7 @@ static void print_next_steps(const KsState *state)
         }
 }
 
-static void print_status(const Ksctl *ctl, const KsState *state)
+static void print_status(Ksctl *ctl, const KsState *state)
 {
         g_autofree char *headline = ks_words_headline(state);
         g_autofree char *word = ks_text_sanitise(state->state);
@@ -171,6 +181,7 @@ static void print_status(const Ksctl *ctl, const KsState *state)
         print_deadline(state);
         print_vpns(state);
         print_layers(state);
+        print_last_blocked(ctl, state);
         print_problems(state);
         if (ctl->legend)
                 print_next_steps(state);

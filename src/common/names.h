@@ -68,6 +68,17 @@
 #define KS_VPN_ORIGIN "Origin"
 #define KS_VPN_SERVERS "Servers"
 
+/* Keys of GetState's details about the record of what was refused, and of one row of it. */
+#define KS_KEY_RECORDING "Recording"
+#define KS_BLOCKED_COUNT "Count"
+#define KS_BLOCKED_FIRST "First"
+#define KS_BLOCKED_LAST "Last"
+#define KS_BLOCKED_USER "User"
+#define KS_BLOCKED_GROUP_PATH "Group"
+#define KS_BLOCKED_PROTOCOL "Protocol"
+#define KS_BLOCKED_ADDRESS "Address"
+#define KS_BLOCKED_PORT "Port"
+
 /* Where a VPN is known from, as Source tells it. */
 #define KS_SOURCE_SETTINGS "settings"
 #define KS_SOURCE_ADDED "added"
@@ -85,6 +96,12 @@
 #define KS_GUARD_TABLE "killswitch"
 /* Its third place (EgressGuard=), a table of the same name: nftables has no inet egress. */
 #define KS_EGRESS_FAMILY "netdev"
+
+/* Where the guard logs what it refused (RecordBlocked=): the group of nfnetlink_log, how much of
+ * each packet, and how many in a second. */
+#define KS_BLOCKED_GROUP 27507
+#define KS_BLOCKED_SNAPLEN 128
+#define KS_BLOCKED_RATE 20
 
 /* Users of the system's own services, DHCP clients among them (login.defs: SYS_UID_MAX). */
 #define KS_SYSTEM_UID_MAX 999

@@ -29,6 +29,7 @@ struct KsEnforcer {
         gboolean needs_defaults; /* the last plan depended on main's default routes */
         char *guard_problem;
         char *mark_problem;
+        char *log_problem;
 };
 
 void ks_repair_clear(KsRepair *repair)
@@ -69,6 +70,7 @@ void ks_enforcer_free(KsEnforcer *enforcer)
         ks_plan_free(enforcer->plan);
         g_free(enforcer->guard_problem);
         g_free(enforcer->mark_problem);
+        g_free(enforcer->log_problem);
         g_free(enforcer);
 }
 
@@ -147,11 +149,37 @@ GPtrArray *ks_enforcer_read_links(KsEnforcer *enforcer, const KsSettings *settin
         return g_steal_pointer(&links);
 }
 
+static gboolean open_nftables(KsEnforcer *enforcer, GError **error)
+{
+        if (!enforcer->nftables)
+                enforcer->nftables = ks_nftables_new(error);
+        return enforcer->nftables != NULL;
+}
+
+/* A kernel that can't log must not cost the guard. */
+static void check_log(KsEnforcer *enforcer, const KsSettings *settings, KsPlan *plan)
+{
+        const char *problem;
+
+        g_clear_pointer(&enforcer->log_problem, g_free);
+        if (!settings->record_blocked || !open_nftables(enforcer, NULL))
+                return;
+        problem = ks_nftables_log_problem(enforcer->nftables);
+        if (!problem)
+                return;
+        ks_guard_drop_log(plan->guard);
+        enforcer->log_problem = g_strdup_printf("RecordBlocked=yes has no effect, because this "
+                                                "kernel can't log packets from nftables (%s). "
+                                                "It takes CONFIG_NFT_LOG and CONFIG_NFT_LIMIT",
+                                                problem);
+}
+
 KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan lan, GArray *kept,
                          GError **error)
 {
         g_autoptr(GPtrArray) links = ks_enforcer_read_links(enforcer, settings, error);
         g_autoptr(GArray) lan_routes = NULL;
+        KsPlan *plan;
 
         if (!links)
                 return NULL;
@@ -160,7 +188,9 @@ KsPlan *ks_enforcer_plan(KsEnforcer *enforcer, const KsSettings *settings, KsLan
                 if (!lan_routes)
                         return NULL;
         }
-        return ks_plan_new(settings, lan, links, lan_routes, kept);
+        plan = ks_plan_new(settings, lan, links, lan_routes, kept);
+        check_log(enforcer, settings, plan);
+        return plan;
 }
 
 gboolean ks_enforcer_check_table(KsEnforcer *enforcer, guint32 table, GError **error)
@@ -191,13 +221,6 @@ gboolean ks_enforcer_check_table(KsEnforcer *enforcer, guint32 table, GError **e
 }
 
 /* Guard */
-
-static gboolean open_nftables(KsEnforcer *enforcer, GError **error)
-{
-        if (!enforcer->nftables)
-                enforcer->nftables = ks_nftables_new(error);
-        return enforcer->nftables != NULL;
-}
 
 /* Whether a unit has come or gone. The guard is read with the name of a control group, or with
  * its number when there is none any more: what differs then is nobody's doing. */
@@ -466,6 +489,11 @@ const char *ks_enforcer_mark_problem(const KsEnforcer *enforcer)
 const char *ks_enforcer_egress_problem(const KsEnforcer *enforcer)
 {
         return enforcer->guard_raised ? ks_nftables_egress_problem(enforcer->nftables) : NULL;
+}
+
+const char *ks_enforcer_log_problem(const KsEnforcer *enforcer)
+{
+        return enforcer->log_problem;
 }
 
 const char *ks_enforcer_guard_problem(const KsEnforcer *enforcer)

@@ -96,6 +96,9 @@ const char *ks_enforcer_guard_problem(const KsEnforcer *enforcer);
 /* Why EgressGuard= is not in force; NULL when it is, or isn't wanted. */
 const char *ks_enforcer_egress_problem(const KsEnforcer *enforcer);
 
+/* Why RecordBlocked= is not in force as far as the guard goes; NULL when it is, or isn't wanted. */
+const char *ks_enforcer_log_problem(const KsEnforcer *enforcer);
+
 /* Why answers to marked transport may not get in; NULL when they do. */
 const char *ks_enforcer_mark_problem(const KsEnforcer *enforcer);
 

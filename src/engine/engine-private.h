@@ -5,8 +5,12 @@
 #include "engine/engine.h"
 #include "engine/profile.h"
 #include "engine/store.h"
+#include "kernel/blocked-log.h"
+#include "kernel/groups.h"
 #include "kernel/monitor.h"
+#include "kernel/sockets.h"
 #include "kernel/units.h"
+#include "policy/blocked.h"
 #include "policy/pins.h"
 
 struct KsEngine {
@@ -51,6 +55,13 @@ struct KsEngine {
         guint pause_source;  /* while events wait; see on_event() */
         gint64 work_left;    /* µs that following events may still take */
         gint64 worked_until; /* CLOCK_MONOTONIC, µs, when work_left was true */
+        /* RecordBlocked= */
+        KsBlocked *blocked;         /* never NULL */
+        KsBlockedLog *blocked_log;  /* NULL: nothing is recorded */
+        KsSockets *blocked_sockets; /* may be NULL */
+        KsGroups *groups;
+        char *blocked_problem; /* why nothing can be */
+        guint blocked_source;
         int deadline_fd;
         guint retry_delay, storage_delay; /* ms */
 };
@@ -63,6 +74,10 @@ KsPlan *ks_engine_plan(KsEngine *engine, GError **error);
 
 /* Whether the kernel shall hold the plan now. */
 gboolean ks_intent_is_up(const KsIntent *intent);
+
+/* Begins or ends to record what is refused, as settings and state want it. */
+void ks_engine_follow_blocked(KsEngine *engine);
+void ks_engine_stop_recording(KsEngine *engine);
 
 /* Tells the journal of what has gone wrong since the last time, and of what is well again. */
 void ks_engine_log_health(KsEngine *engine);

@@ -45,6 +45,8 @@ static void add_quiet_problems(const KsEngine *engine, GPtrArray *problems)
         add_problem(problems, engine->table_problem);
         add_problem(problems, ks_enforcer_egress_problem(engine->enforcer));
         add_problem(problems, ks_enforcer_mark_problem(engine->enforcer));
+        add_problem(problems, ks_enforcer_log_problem(engine->enforcer));
+        add_problem(problems, engine->blocked_problem);
         for (guint i = 0; plan && i < plan->problems->len; i++)
                 add_problem(problems, g_ptr_array_index(plan->problems, i));
 }

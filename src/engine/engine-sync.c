@@ -31,6 +31,8 @@ KsEngine *ks_engine_new(const char *state_directory, const KsSettingsDirs *dirs,
         engine->profiles = ks_profiles_new();
         engine->pins = ks_pins_new();
         engine->units = ks_units_new(KS_GROUPS_ROOT);
+        engine->groups = ks_groups_new(KS_GROUPS_ROOT);
+        engine->blocked = ks_blocked_new();
         engine->shadows = g_ptr_array_new_with_free_func(g_free);
         engine->enforcer = ks_enforcer_new(error);
         if (!engine->enforcer)
@@ -46,6 +48,8 @@ void ks_engine_free(KsEngine *engine)
         ks_store_free(engine->store);
         ks_enforcer_free(engine->enforcer);
         ks_units_free(engine->units);
+        ks_groups_free(engine->groups);
+        ks_blocked_free(engine->blocked);
         ks_settings_free(engine->settings);
         g_free(engine->settings_text);
         if (engine->profiles)
@@ -264,6 +268,7 @@ void ks_engine_update_state(KsEngine *engine, const char *reason)
                         engine->events.state_changed(old, new, reason, engine->events.userdata);
         }
         ks_engine_follow_names(engine);
+        ks_engine_follow_blocked(engine);
         ks_engine_log_health(engine);
         if (engine->events.changed)
                 engine->events.changed(engine->events.userdata);

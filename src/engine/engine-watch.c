@@ -230,6 +230,7 @@ void ks_engine_unwatch(KsEngine *engine)
         remove_source(&engine->retry_source);
         remove_source(&engine->shadow_source);
         ks_engine_cancel_storage(engine);
+        ks_engine_stop_recording(engine);
         if (engine->deadline_fd >= 0)
                 close(engine->deadline_fd);
         engine->deadline_fd = -1;

@@ -262,6 +262,8 @@ static gboolean reload(KsEngine *engine, GError **error)
         engine->settings_text = g_steal_pointer(&text);
         ks_engine_take_profiles(engine, profiles);
         ks_engine_prune_names(engine);
+        /* Whoever had the log's group may have gone. */
+        g_clear_pointer(&engine->blocked_problem, g_free);
         ks_log_event(LOG_NOTICE, KS_MESSAGE_SETTINGS_RELOADED, NULL, "Read the settings again");
         ks_engine_update_state(engine, "settings");
         return TRUE;

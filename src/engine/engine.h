@@ -5,6 +5,7 @@
 
 #include "engine/profile.h"
 #include "engine/settings.h"
+#include "policy/blocked.h"
 #include "policy/plan.h"
 
 /* The state machine: what is asked for, what is there, and what follows. */
@@ -111,6 +112,13 @@ void ks_engine_report(KsEngine *engine, KsReport *report);
 
 /* Packets refused by the guard since it was raised. */
 guint64 ks_engine_blocked(KsEngine *engine);
+
+/* Whether what the guard refuses is recorded at present. */
+gboolean ks_engine_is_recording(const KsEngine *engine);
+
+/* What was recorded: of KsBlockedRow*, the last one first, borrowed until the loop goes on. The
+ * destinations of a user are his own affair: see ks_blocked_may_see(). */
+const GPtrArray *ks_engine_blocked_rows(const KsEngine *engine);
 
 /* "off", "blocking", "protecting", "paused". */
 const char *ks_state_to_string(KsState state);

@@ -282,6 +282,12 @@ static gboolean take_guard(KsSettingsReader *reader, const char *key, const char
                                 value);
 }
 
+static gboolean take_record_blocked(KsSettingsReader *reader, const char *key, const char *value,
+                                    GError **error)
+{
+        return parse_boolean(reader, key, value, &reader->settings->record_blocked, error);
+}
+
 static gboolean take_egress_guard(KsSettingsReader *reader, const char *key, const char *value,
                                   GError **error)
 {
@@ -501,6 +507,7 @@ static const Key keys[] = {
         { "HostInterfaces", FALSE, TRUE, ks_settings_take_host_interfaces },
         { "LanPrefixes", FALSE, TRUE, ks_settings_take_lan_prefixes },
         { "ResetConnections", FALSE, FALSE, take_reset_connections },
+        { "RecordBlocked", FALSE, FALSE, take_record_blocked },
         { "Interface", TRUE, FALSE, take_interface },
         { "Kind", TRUE, FALSE, take_kind },
         { "Mark", TRUE, FALSE, take_mark },

@@ -34,6 +34,8 @@ struct KsNftables {
         char *egress_problem;     /* why the egress table is not in place; NULL: it is */
         gboolean probed;          /* whether the kernel can hook to egress is known: */
         char *no_egress;          /* NULL: it can */
+        gboolean probed_log;      /* likewise: */
+        char *no_log;
 };
 
 /* Sends a request, which it frees, and waits for answer and acknowledgement.
@@ -124,6 +126,7 @@ void ks_nftables_free(KsNftables *nftables)
         g_free(nftables->egress_listing);
         g_free(nftables->egress_problem);
         g_free(nftables->no_egress);
+        g_free(nftables->no_log);
         g_free(nftables);
 }
 
@@ -319,6 +322,20 @@ static gboolean can_hook_to_egress(KsNftables *nftables)
                 nftables->probed = TRUE;
         }
         return nftables->no_egress == NULL;
+}
+
+const char *ks_nftables_log_problem(KsNftables *nftables)
+{
+        if (!nftables->probed_log) {
+                nft_ctx_set_dry_run(nftables->context, true);
+                run_for_words(nftables,
+                              "table " INET "_probe {\n\tchain probe {\n"
+                              "\t\tlimit rate 1/second log group 1 snaplen 1\n\t}\n}\n",
+                              &nftables->no_log);
+                nft_ctx_set_dry_run(nftables->context, false);
+                nftables->probed_log = TRUE;
+        }
+        return nftables->no_log;
 }
 
 /* Which tables a transaction for the guard is about. */

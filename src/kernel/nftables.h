@@ -60,5 +60,9 @@ gboolean ks_nftables_is_present(KsNftables *nftables);
  * guard has none. */
 const char *ks_nftables_egress_problem(const KsNftables *nftables);
 
+/* Why the kernel can't log what is refused, in nft's words; NULL when it can. Asked of the kernel
+ * once, which changes nothing. */
+const char *ks_nftables_log_problem(KsNftables *nftables);
+
 /* Packets and bytes that the guard has refused; FALSE when there is no guard. */
 gboolean ks_nftables_blocked(KsNftables *nftables, guint64 *packets, guint64 *bytes);

@@ -11,6 +11,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
+#include <string.h>
 
 #include "common/error.h"
 #include "kernel/sockets.h"
@@ -147,6 +148,60 @@ gboolean ks_sockets_find(KsSockets *sockets, KsSocketScope scope, KsSocketFilter
                 }
         }
         return TRUE;
+}
+
+/* What one socket told. */
+typedef struct Owner {
+        guint32 uid;
+        guint64 group;
+} Owner;
+
+static int take_owner(struct nl_msg *message, void *userdata)
+{
+        struct nlmsghdr *header = nlmsg_hdr(message);
+        const struct inet_diag_msg *told = nlmsg_data(header);
+        struct nlattr *group;
+        Owner *owner = userdata;
+
+        if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || !nlmsg_valid_hdr(header, sizeof(*told)))
+                return NL_SKIP;
+        group = nlmsg_find_attr(header, sizeof(*told), INET_DIAG_CGROUP_ID);
+        /* Without an inode no program holds it any more. */
+        if (group && nla_len(group) >= 8 && told->idiag_inode) {
+                owner->uid = told->idiag_uid;
+                owner->group = nla_get_u64(group);
+        }
+        return NL_OK;
+}
+
+guint64 ks_sockets_group(KsSockets *sockets, uint8_t protocol, const KsPrefix *source,
+                         uint16_t source_port, const KsPrefix *remote, uint16_t remote_port,
+                         int link, guint32 uid)
+{
+        struct inet_diag_req_v2 request = {
+                .sdiag_family = source->family,
+                .sdiag_protocol = protocol,
+                .idiag_states = ~0u,
+                .id = { .idiag_if = (uint32_t)link,
+                        .idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE } },
+        };
+        /* Of UDP the kernel takes the two ends the other way round, "for historical reasons". */
+        gboolean is_swapped = protocol != IPPROTO_TCP;
+        const KsPrefix *ends[] = { is_swapped ? remote : source, is_swapped ? source : remote };
+        Owner owner = { 0 };
+        int r;
+
+        if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)
+                return 0;
+        memcpy(request.id.idiag_src, ends[0]->address, sizeof(request.id.idiag_src));
+        memcpy(request.id.idiag_dst, ends[1]->address, sizeof(request.id.idiag_dst));
+        request.id.idiag_sport = htons(is_swapped ? remote_port : source_port);
+        request.id.idiag_dport = htons(is_swapped ? source_port : remote_port);
+        nl_socket_modify_cb(sockets->socket, NL_CB_VALID, NL_CB_CUSTOM, take_owner, &owner);
+        r = send_request(sockets, SOCK_DIAG_BY_FAMILY, NLM_F_ACK, &request);
+        if (r >= 0)
+                r = nl_wait_for_ack(sockets->socket);
+        return r >= 0 && owner.uid == uid ? owner.group : 0;
 }
 
 KsDestroyed ks_sockets_destroy(KsSockets *sockets, const KsSocket *socket, GError **error)

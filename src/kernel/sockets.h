@@ -37,6 +37,20 @@ typedef enum KsSocketScope {
 gboolean ks_sockets_find(KsSockets *sockets, KsSocketScope scope, KsSocketFilter wants,
                          gconstpointer userdata, GArray *found, GError **error);
 
+/**
+ * ks_sockets_group() - the control group of the socket that sent a packet
+ * @protocol: TCP, UDP or UDP-Lite; others have none that can be asked for
+ * @source: the packet's source address, and @source_port
+ * @remote: where it was to go, and @remote_port
+ * @link: that it would have left by
+ * @uid: of the packet; a socket of another user isn't the one
+ *
+ * Returns: the group's number, or 0 when the socket has gone, is another's, or can't be found.
+ */
+guint64 ks_sockets_group(KsSockets *sockets, uint8_t protocol, const KsPrefix *source,
+                         uint16_t source_port, const KsPrefix *remote, uint16_t remote_port,
+                         int link, guint32 uid);
+
 typedef enum KsDestroyed {
         KS_DESTROYED,
         KS_DESTROY_GONE,        /* it had gone, or became another one, meanwhile */

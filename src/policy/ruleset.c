@@ -11,6 +11,14 @@
 #define EGRESS KS_EGRESS_FAMILY " " KS_GUARD_TABLE
 #define BOTH (KS_GUARD_INET | KS_GUARD_EGRESS)
 
+/* What a flood of refused packets can make the service do is limited here, by the kernel. It ends
+ * no packet's way through the chain, and nobody need listen. */
+#define LOG_RULE                                                                                      \
+        "\t\tlimit rate " G_STRINGIFY(KS_BLOCKED_RATE) "/second burst " G_STRINGIFY(                  \
+                KS_BLOCKED_RATE) " packets log group " G_STRINGIFY(KS_BLOCKED_GROUP) " snaplen"       \
+                                                                                     " " G_STRINGIFY( \
+                                                                                             KS_BLOCKED_SNAPLEN) "\n"
+
 static const KsGuardSet set_templates[_KS_SET_MAX] = {
         [KS_SET_VPN] = { "vpn_link", "type iface_index . iface_type;", KS_GUARD_INET },
         [KS_SET_VPN4] = { "vpn4", "type iface_index . iface_type . ipv4_addr;", KS_GUARD_INET },
@@ -228,11 +236,14 @@ KsGuard *ks_guard_new(const KsSettings *settings, KsLan lan)
         if (settings->egress_guard)
                 ks_guard_append_egress(guard->egress, settings, lan);
         ks_guard_append_transport(guard->chains, settings, KS_GUARD_INET);
-        g_string_append(guard->chains, "\tchain refuse {\n"
-                                       "\t\tcounter name blocked\n"
-                                       "\t\tmeta l4proto 6 reject with tcp reset\n"
-                                       "\t\treject with icmpx admin-prohibited\n"
-                                       "\t}\n");
+        g_string_append_printf(guard->chains,
+                               "\tchain refuse {\n"
+                               "\t\tcounter name blocked\n"
+                               "%s"
+                               "\t\tmeta l4proto 6 reject with tcp reset\n"
+                               "\t\treject with icmpx admin-prohibited\n"
+                               "\t}\n",
+                               settings->record_blocked ? LOG_RULE : "");
         append_output_chain(guard->chains, settings, lan);
         g_string_append(guard->chains, "\tchain forward {\n"
                                        "\t\ttype filter hook forward priority 0; policy drop;\n");
@@ -260,6 +271,11 @@ KsGuard *ks_guard_new(const KsSettings *settings, KsLan lan)
                         "\t\tmeta mark @transport_mark ct mark set meta mark\n"
                         "\t}\n");
         return guard;
+}
+
+void ks_guard_drop_log(KsGuard *guard)
+{
+        g_string_replace(guard->chains, LOG_RULE, "", 1);
 }
 
 void ks_guard_free(KsGuard *guard)

@@ -68,6 +68,9 @@ void ks_guard_add_prefix(KsGuard *guard, int set4, int set6, const KsPrefix *pre
 /* Hooks the egress table to an uplink. @name: validated */
 void ks_guard_add_uplink(KsGuard *guard, int index, const char *name, gboolean is_ethernet);
 
+/* Leaves out the rule that logs what is refused, where the kernel can't have it. */
+void ks_guard_drop_log(KsGuard *guard);
+
 /* Whether it has an egress table. */
 gboolean ks_guard_has_egress(const KsGuard *guard);
 

@@ -27,6 +27,7 @@ typedef struct KsSettings {
         KsBlockWith block_with;
         gboolean guard_required;
         gboolean egress_guard;
+        gboolean record_blocked; /* the last destinations that the guard refused */
         gboolean auto_wireguard;
         gboolean reset_connections; /* those from before that have no way on */
         gboolean host_auto;         /* bridges that nothing leads out of are found by themselves */

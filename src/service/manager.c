@@ -10,6 +10,7 @@
 #include "common/names.h"
 #include "service/audits.h"
 #include "service/authority.h"
+#include "service/blocked.h"
 #include "service/manager.h"
 #include "service/options.h"
 #include "service/report.h"
@@ -20,6 +21,7 @@ struct KsManager {
         KsEngine *engine;
         KsAuthority *authority;
         KsAudits *audits;
+        KsBlockedCalls *blocked;
         KsResolver *resolver;
         GPtrArray *digests; /* of the properties as last signalled */
 };
@@ -199,7 +201,8 @@ static int on_get_state(sd_bus_message *message, void *userdata, sd_bus_error *e
         if (r < 0)
                 return r;
         ks_engine_report(manager->engine, &report);
-        r = ks_report_append_state(reply, &report, ks_engine_blocked(manager->engine));
+        r = ks_report_append_state(reply, &report, ks_engine_blocked(manager->engine),
+                                   ks_engine_is_recording(manager->engine));
         if (r >= 0)
                 r = sd_bus_send(NULL, reply, NULL);
         sd_bus_message_unref(reply);
@@ -211,6 +214,13 @@ static int on_audit(sd_bus_message *message, void *userdata, sd_bus_error *error
         KsManager *manager = userdata;
 
         return ks_audits_call(manager->audits, message, error);
+}
+
+static int on_get_blocked(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        KsManager *manager = userdata;
+
+        return ks_blocked_calls_take(manager->blocked, message, error);
 }
 
 static int on_property(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -241,6 +251,9 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_RESULT("s", state, "a{sv}", details), on_get_state, OPEN),
         SD_BUS_METHOD_WITH_ARGS("Audit", SD_BUS_NO_ARGS,
                                 SD_BUS_RESULT("b", sound, "a(sss)", findings), on_audit, OPEN),
+        SD_BUS_METHOD_WITH_ARGS("GetBlocked", SD_BUS_NO_ARGS,
+                                SD_BUS_RESULT("b", recording, "aa{sv}", rows), on_get_blocked,
+                                OPEN),
         SD_BUS_METHOD_WITH_ARGS("EngageTrial", SD_BUS_ARGS("t", duration), SD_BUS_NO_RESULT,
                                 on_method, OPEN),
         SD_BUS_METHOD_WITH_ARGS("Confirm", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_method, OPEN),
@@ -280,6 +293,7 @@ void ks_manager_free(KsManager *manager)
         if (!manager)
                 return;
         ks_audits_free(manager->audits);
+        ks_blocked_calls_free(manager->blocked);
         ks_resolver_free(manager->resolver);
         ks_authority_free(manager->authority);
         if (manager->digests)
@@ -357,6 +371,7 @@ int ks_manager_attach(KsManager *manager, sd_bus *bus)
         manager->bus = sd_bus_ref(bus);
         manager->authority = ks_authority_new(bus, on_again, manager);
         manager->audits = ks_audits_new(manager->engine);
+        manager->blocked = ks_blocked_calls_new(bus, manager->engine);
         manager->resolver = ks_resolver_new(bus, manager->engine);
         on_changed(manager);
         return 0;

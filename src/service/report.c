@@ -148,7 +148,8 @@ static int append_detail(sd_bus_message *message, const KsReport *report, const 
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-int ks_report_append_state(sd_bus_message *message, const KsReport *report, guint64 blocked)
+int ks_report_append_state(sd_bus_message *message, const KsReport *report, guint64 blocked,
+                           gboolean recording)
 {
         static const struct {
                 const char *name, *signature;
@@ -166,6 +167,8 @@ int ks_report_append_state(sd_bus_message *message, const KsReport *report, guin
                 r = append_detail(message, report, details[i].name, details[i].signature);
         if (r >= 0)
                 r = sd_bus_message_append(message, "{sv}", KS_KEY_BLOCKED, "t", blocked);
+        if (r >= 0)
+                r = sd_bus_message_append(message, "{sv}", KS_KEY_RECORDING, "b", (int)recording);
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 

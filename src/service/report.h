@@ -12,8 +12,9 @@ char *ks_report_text(const char *text);
 /* One value of a report as it goes over the bus. */
 int ks_report_append_property(sd_bus_message *message, const KsReport *report, const char *name);
 
-/* GetState's whole answer: "sa{sv}". @blocked: packets. */
-int ks_report_append_state(sd_bus_message *message, const KsReport *report, guint64 blocked);
+/* GetState's whole answer: "sa{sv}". @blocked: packets. @recording: whether they are recorded. */
+int ks_report_append_state(sd_bus_message *message, const KsReport *report, guint64 blocked,
+                           gboolean recording);
 
 /**
  * ks_report_digests() - what each signalling property is, in a comparable form

@@ -20,6 +20,7 @@ METHODS = {
     "Release": (RELEASE, [], [("Engage",)]),
     "GetState": (NONE, [], []),
     "Audit": (NONE, [], []),
+    "GetBlocked": (NONE, [], []),
     "EngageTrial": (ENGAGE, [60 * SECOND], []),
     "Confirm": (ENGAGE, [], [("EngageTrial", 60 * SECOND)]),
     "Pause": (RELEASE, [60 * SECOND], [("Engage",)]),

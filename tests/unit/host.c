@@ -291,6 +291,7 @@ Host *host_new_random(void)
         settings->block_with = (KsBlockWith)below(3);
         settings->auto_wireguard = below(4) != 0;
         settings->egress_guard = below(2);
+        settings->record_blocked = below(2);
         link_add_address(card, "192.168.1.2/24");
         link_add_address(card, "2001:db8:77::2/64");
         for (int i = 0; i < 5; i++) {

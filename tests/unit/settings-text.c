@@ -66,6 +66,8 @@ char *settings_text(const KsSettings *settings)
                 append_prefix(text, "lan", &g_array_index(settings->lan_prefixes, KsPrefix, i));
         if (settings->egress_guard)
                 g_string_append(text, " egress");
+        if (settings->record_blocked)
+                g_string_append(text, " record");
         g_string_append_c(text, '\n');
         for (guint i = 0; i < settings->vpns->len; i++)
                 append_vpn(text, g_ptr_array_index(settings->vpns, i));

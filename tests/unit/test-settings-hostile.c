@@ -13,10 +13,12 @@
 /* A sentence that a person shall read, and that goes over the bus. */
 #define SENTENCE_MAX 512
 
-static const char *const general_keys[] = { "Table",           "Priority",       "Lan",
-                                            "LanDns",          "BlockWith",      "Guard",
-                                            "AutoWireGuard",   "HostInterfaces", "EgressGuard",
-                                            "ResetConnections" };
+static const char *const general_keys[] = { "Table",         "Priority",
+                                            "Lan",           "LanDns",
+                                            "BlockWith",     "Guard",
+                                            "AutoWireGuard", "HostInterfaces",
+                                            "EgressGuard",   "ResetConnections",
+                                            "RecordBlocked" };
 static const char *const vpn_keys[] = { "Interface", "Kind",       "Mark",     "User",
                                         "Protocol",  "SourcePort", "Endpoint", "EndpointRange",
                                         "Gateway",   "Prefixes",   "Metric",   "Default" };
@@ -217,7 +219,7 @@ static void test_random_changes(void)
         static const char text[] = K
                 "Table=90\nPriority=200\nLan=all\nLanDns=yes\nBlockWith=prohibit\nGuard=optional\n"
                 "AutoWireGuard=no\nHostInterfaces=auto br0 "
-                "br1\nEgressGuard=yes\nResetConnections=no\n"
+                "br1\nEgressGuard=yes\nResetConnections=no\nRecordBlocked=yes\n"
                 "[VPN a]\nInterface=tun0\nKind=tun\nMark=0x1\nUser=0\nProtocol=udp\n"
                 "SourcePort=1-2\nEndpoint=192.0.2.1:1\nEndpoint=[2001:db8::1]:2\n"
                 "Gateway=10.8.0.1\nPrefixes=10.0.0.0/8 fd00::/8\nMetric=5\nDefault=no\n"

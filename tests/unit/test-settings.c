@@ -94,6 +94,16 @@ static void test_general_good(void)
         }
 }
 
+static void test_record_blocked(void)
+{
+        g_autoptr(KsSettings) none = ks_settings_new();
+        g_autoptr(KsSettings) yes = ks_settings_parse(K "RecordBlocked=yes", "f", NULL);
+
+        g_assert_false(none->record_blocked);
+        g_assert_true(yes->record_blocked);
+        assert_bad(K "RecordBlocked=all", "f:2: RecordBlocked: 'all' is neither yes nor no");
+}
+
 static void test_egress_guard(void)
 {
         g_autoptr(KsSettings) none = ks_settings_new();
@@ -437,11 +447,11 @@ static void test_shape(void)
                 { K "Tabel=83",
                   "f:2: Tabel: there is no such key in [Killswitch]; there are Table, "
                   "Priority, Lan, LanDns, BlockWith, Guard, EgressGuard, AutoWireGuard, "
-                  "HostInterfaces, LanPrefixes, ResetConnections" },
+                  "HostInterfaces, LanPrefixes, ResetConnections, RecordBlocked" },
                 { K "table=83",
                   "f:2: table: there is no such key in [Killswitch]; there are Table, "
                   "Priority, Lan, LanDns, BlockWith, Guard, EgressGuard, AutoWireGuard, "
-                  "HostInterfaces, LanPrefixes, ResetConnections" },
+                  "HostInterfaces, LanPrefixes, ResetConnections, RecordBlocked" },
                 { V "Lan=none", "f:3: Lan: there is no such key in a [VPN] section; there "
                                 "are " VPN_KEYS },
                 { V "Endpiont=192.0.2.1:1", "f:3: Endpiont: there is no such key in a [VPN] "
@@ -481,6 +491,7 @@ int main(int argc, char **argv)
         g_test_add_func("/settings/general-good", test_general_good);
         g_test_add_func("/settings/general-bad", test_general_bad);
         g_test_add_func("/settings/egress-guard", test_egress_guard);
+        g_test_add_func("/settings/record-blocked", test_record_blocked);
         g_test_add_func("/settings/lan-prefixes", test_lan_prefixes);
         g_test_add_func("/settings/booleans", test_booleans);
         g_test_add_func("/settings/vpn-good", test_vpn_good);

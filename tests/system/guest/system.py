@@ -196,6 +196,43 @@ def the_journal_explains_what_happened():
         assert f"Subject: {text}" in shown and "Defined-By: killswitch" in shown, shown
 
 
+TARGET = wire.PUBLIC[wire.socket.AF_INET]
+KNOCK = f"""
+import socket, time
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"{wire.LINK}")
+while True:
+    try:
+        sock.sendto(b"knock", ("{TARGET}", 4433))
+    except OSError:
+        pass
+    time.sleep(0.2)
+"""
+RECORD = "/etc/killswitch/killswitch.conf.d/60-record.conf"
+
+
+@check
+def it_tells_the_unit_of_what_was_refused():
+    os.makedirs(os.path.dirname(RECORD), exist_ok=True)
+    with open(RECORD, "w", encoding="ascii") as file:
+        file.write("[Killswitch]\nRecordBlocked=yes\n")
+    out("ksctl reload")
+    out("systemd-run", "--unit=knocker", "--uid=tester", "--property=Type=exec", "/usr/bin/python3", "-c", KNOCK)
+    uid = int(out("id -u tester"))
+
+    def told():
+        rows = json.loads(out("setpriv", "--reuid=tester", "--clear-groups", "ksctl", "blocked", "--json=short"))["Rows"]
+        return [row for row in rows if (row["Address"], row.get("Port"), row.get("User"), row.get("Group"))
+                == (TARGET, 4433, uid, "system.slice/knocker.service")]
+    eventually(told, "the unit is named")
+    assert " knocker.service " in out("ksctl blocked")
+    out("systemctl stop knocker.service")
+    os.unlink(RECORD)
+    out("ksctl reload")
+    assert json.loads(out("ksctl blocked --json=short")) == {"Recording": False, "Rows": []}
+    engaged()
+
+
 def replaced(package):
     """Install another version over an engaged one, and assert that neither the kernel nor the wire noticed."""
     before, intent, pid = kernel(), open(host.INTENT, "rb").read(), guest.main_pid("killswitchd.service")
