@@ -87,15 +87,19 @@ def out(*command, **options):
 
 
 def eventually(condition, what, limit=LIMIT):
-    """Wait until a condition holds; there is no event to wait for, or the event is what is tested."""
+    """Wait until a condition holds; there is no event to wait for, or the event is what is tested.
+
+    Rests as long as a look takes, so that where that is long, as it is in emulation, the looks don't hold up what they wait for."""
     end = time.monotonic() + limit
     while True:
+        begin = time.monotonic()
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise AssertionError(f"never happened: {what}")
-        time.sleep(0.02)
+        time.sleep(min(max(0.02, now - begin), 1))
 
 
 BUS = ("busctl", "--json=short")

@@ -9,7 +9,7 @@ import sys
 import guest
 import world
 from guest import check, eventually, out, sh
-from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, VPN4, reaches
+from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, VPN4, protected, reaches
 
 DAEMON = "/usr/sbin/charon-systemd"
 SERVER_CONF = """charon {
@@ -115,6 +115,7 @@ def an_interface_connects_while_engaged():
         daemon("client", "/run/charon.vici")
         reaches("protecting")
         connected()
+        protected()
         world.flows(PLAIN, (TUNNEL4, TUNNEL6))
     world.refused(AROUND)
     assert world.counters()["transport"] > before["transport"]
@@ -127,6 +128,7 @@ def it_comes_back_after_its_server():
         eventually(lambda: "giving up after" in log("client"), "the client notices", limit=120)
         serve()
         connected(2)
+        protected()
         world.flows(PLAIN, (TUNNEL4, TUNNEL6))
     world.refused(AROUND)
 

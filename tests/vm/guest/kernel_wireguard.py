@@ -7,7 +7,7 @@ import sys
 import guest
 import world
 from guest import active, check, eventually, out, sh
-from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, reaches
+from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, protected, reaches
 
 MARK = 0xCA6C
 sessions = {}
@@ -133,7 +133,7 @@ def deleted_link_refuses_at_once():
 def the_vpn_comes_back_by_itself():
     with world.flood():
         world.wireguard_up()
-        reaches("protecting")
+        protected()
         world.flows(PLAIN, (TUNNEL4, TUNNEL6))
     world.refused(AROUND)
 
@@ -150,7 +150,7 @@ def link_down_refuses_imitators_too():
     world.refused(PLAIN + AROUND + ("port4", "port6", "server4", "server6"), SOURCE_PORT="51820")
     world.link_up("wg0")
     out(f"ip addr replace {TUNNEL6}/64 dev wg0 nodad")
-    reaches("protecting")
+    protected()
     world.flows(PLAIN, (TUNNEL4, TUNNEL6))
 
 
@@ -159,7 +159,7 @@ def the_server_over_ipv6_is_transport_too():
     with world.flood():
         out("ip link delete wg0")
         world.wireguard_up(endpoint=world.VPN6)
-        reaches("protecting")
+        protected()
         world.flows(PLAIN, (TUNNEL4, TUNNEL6))
 
 
@@ -210,7 +210,7 @@ def stopped_service_and_deleted_link_refuse():
     world.refused(PLAIN + AROUND)
     assert guest.state()[0] == "blocking", guest.state()
     world.wireguard_up()
-    reaches("protecting")
+    protected()
     world.flows(PLAIN, (TUNNEL4, TUNNEL6))
 
 
@@ -220,7 +220,7 @@ def connects(mark, reverse_path_filter):
     out(f"for where in all {world.LINK}; do sysctl -qw net.ipv4.conf.$where.rp_filter={reverse_path_filter}; done")
     reaches("blocking")
     world.wireguard_up(mark=mark)
-    reaches("protecting")
+    protected()
     assert ("mark" in known("wg0")["Transport"]) == bool(mark), known("wg0")
     world.flows(PLAIN, (TUNNEL4, TUNNEL6))
     world.refused(AROUND + ("server4", "server6"), SOURCE_PORT="0")

@@ -7,7 +7,7 @@ import sys
 import guest
 import world
 from guest import check, eventually, out
-from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, reaches
+from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, protected, reaches
 
 CONF = """[main]
 dns=none
@@ -111,7 +111,7 @@ def down_and_up_leaks_nothing():
     world.refused(("all",))
     with world.flood():
         out("nmcli connection up vpn")
-        reaches("protecting")
+        protected()
         same(theirs, "up")
         world.flows(PLAIN, (TUNNEL4, TUNNEL6))
 

@@ -6,7 +6,7 @@ import sys
 import guest
 import world
 from guest import check, eventually, out
-from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, reaches
+from world import AROUND, HOST4, HOST6, PLAIN, TUNNEL4, TUNNEL6, protected, reaches
 
 sessions = {}
 
@@ -52,7 +52,7 @@ def engaged_without_a_vpn_refuses():
 def a_vpn_that_comes_up_while_engaged_connects():
     with world.flood():
         out("wg-quick up wg0")
-        reaches("protecting")
+        protected()
         eventually(lambda: "mark 0xca6c" in guest.state()[1]["Vpns"][0]["Transport"], f"the mark is seen: {guest.state()}")
         world.flows(PLAIN, (TUNNEL4, TUNNEL6))
     world.refused(AROUND + ("server4", "server6"), SOURCE_PORT="0")
@@ -91,7 +91,7 @@ def up_and_down_again_and_again_leaks_nothing():
 @check
 def a_deleted_link_refuses_and_comes_back():
     out("wg-quick up wg0")
-    reaches("protecting")
+    protected()
     world.flows(PLAIN, (TUNNEL4, TUNNEL6))
     with world.flood():
         out("ip link delete wg0")
@@ -101,7 +101,7 @@ def a_deleted_link_refuses_and_comes_back():
         out(f"ip -{version} rule delete not fwmark 51820 table 51820")
     with world.flood():
         out("wg-quick up wg0")
-        reaches("protecting")
+        protected()
         world.flows(PLAIN, (TUNNEL4, TUNNEL6))
 
 

@@ -9,6 +9,7 @@ and the same in IPv6. The router counts by kind what comes from this system.
 """
 import json
 import os
+import select
 import subprocess
 from contextlib import contextmanager
 
@@ -115,12 +116,41 @@ def counters():
             for entry in json.loads(text)["nftables"] if "counter" in entry}
 
 
-def probe(*kinds, user="tester", **environment):
+class _Prober:
+    """A normal user's process that sends what it is asked for, one request at a time."""
+
+    def __init__(self):
+        self._process = None
+
+    def ask(self, line):
+        """Returns the answer, one line too."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                ["setpriv", "--reuid=tester", "--regid=tester", "--init-groups", "python3", "/share/probe.py", "ask"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        answer = ""
+        if select.select([self._process.stdout], [], [], guest.LIMIT)[0]:
+            answer = self._process.stdout.readline()
+        if not answer:
+            self._process.kill()
+            self._process = None
+            raise AssertionError(f"no answer to {line}")
+        return answer
+
+    def send(self, kinds, variables):
+        """Ask to send; returns the first line of what is said to it."""
+        return self.ask(json.dumps({"kinds": kinds, "variables": variables}))
+
+
+# A flood goes on while the other is asked.
+_prober, _flooder = _Prober(), _Prober()
+
+
+def probe(*kinds, **variables):
     """Send by each of the ways as a normal user; what came of each is a dictionary's value."""
-    words = [f"{key}={value}" for key, value in environment.items()]
-    text = out("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups",
-               "env", *words, "python3", "/share/probe.py", "send", *kinds)
-    return json.loads(text)
+    return json.loads(_prober.send(kinds, variables))
 
 
 def flows(kinds, source):
@@ -131,10 +161,10 @@ def flows(kinds, source):
     return got
 
 
-def refused(kinds, **environment):
+def refused(kinds, **variables):
     """Assert that every way is refused at once and that not one packet has reached the router."""
     before = counters()
-    got = probe(*kinds, "lan4", REFUSED="yes", **environment)
+    got = probe(*kinds, "lan4", REFUSED="yes", **variables)
     # The LAN's packet went the same way after all others, and was answered: what it overtook never left.
     assert got.pop("lan4") == {"seen": HOST4}, f"LAN: {got}"
     for kind in got:
@@ -150,17 +180,27 @@ def reaches(word):
     guest.eventually(lambda: guest.state()[0] == word, f"the state is {word}")
 
 
+def _protects():
+    if guest.state()[0] != "protecting":
+        return False
+    got = probe("udp4", "udp6")
+    return (got["udp4"].get("seen"), got["udp6"].get("seen")) == (TUNNEL4, TUNNEL6)
+
+
+def protected():
+    """Wait until a VPN that comes up carries both families: the service hears of its link first, then of each address."""
+    guest.eventually(_protects, "the VPN carries both families")
+
+
 @contextmanager
 def flood(leaks=False):
     """A user's flood, plain, bound to the uplink and imitating the VPN, of which not one packet may leak; or, as the control, some do."""
     before = counters()
-    with subprocess.Popen(["setpriv", "--reuid=tester", "--regid=tester", "--init-groups", "python3", "/share/probe.py",
-                           "flood"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        try:
-            yield
-        finally:
-            sent = int(process.communicate("end\n")[0])
+    assert _flooder.send(("flood",), {}) == "ready\n"
+    try:
+        yield
+    finally:
+        sent = int(_flooder.ask("end"))
     flows(("lan4",), (HOST4,))
     leaked = counters()["leaked"] - before["leaked"]
     assert sent and (leaked > 0) == leaks, f"{leaked} of {sent} packets leaked{recorded()}"
