@@ -50,19 +50,28 @@ BOOTS = 3
 BOOT_LIMIT = 150
 SILENCE_LIMIT = 240
 
-KERNEL = ("console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr audit=0 apparmor=0 nowatchdog "
+# Without random addresses the emulator finds what it has translated of a program again when that is started once more.
+KERNEL = ("console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr norandmaps audit=0 apparmor=0 nowatchdog "
           "random.trust_cpu=on no_timer_check tsc=reliable 8250.nr_uarts=1 i8042.noaux i8042.nokbd "
           "rcupdate.rcu_expedited=1 systemd.show_status=0")
-# What a life between two power cuts does without, so as to be short; without udev the port's driver has to be asked for.
-WITHOUT = " modules_load=virtio_console" + "".join(f" systemd.mask={unit}" for unit in (
-    "systemd-udevd.service", "systemd-udev-trigger.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket",
-    "systemd-journal-flush.service", "systemd-journal-catalog-update.service", "systemd-random-seed.service",
-    "systemd-tmpfiles-setup-dev.service", "systemd-tmpfiles-clean.timer",
-    "systemd-logind.service", "systemd-user-sessions.service", "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount",
-    "modprobe@configfs.service", "modprobe@drm.service", "modprobe@efi_pstore.service", "modprobe@fuse.service",
-    "modprobe@dm_mod.service", "modprobe@loop.service",
+
+
+def _masked(*units):
+    return "".join(f" systemd.mask={unit}" for unit in units)
+
+
+# What nothing here uses and every boot would take its time for.
+NEVER = " systemd.condition-needs-update=0" + _masked(
+    "systemd-journal-catalog-update.service", "systemd-random-seed.service", "systemd-tmpfiles-clean.timer",
+    "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "modprobe@configfs.service", "modprobe@drm.service",
+    "modprobe@efi_pstore.service", "modprobe@fuse.service", "modprobe@dm_mod.service", "modprobe@loop.service",
     "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount",
-    "polkit.service", "dev-hugepages.mount", "dev-mqueue.mount", "getty.target", "remote-fs.target"))
+    "dev-hugepages.mount", "dev-mqueue.mount", "remote-fs.target")
+# What a life between two power cuts does without, so as to be short; without udev the port's driver has to be asked for.
+WITHOUT = " modules_load=virtio_console" + _masked(
+    "systemd-udevd.service", "systemd-udev-trigger.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket",
+    "systemd-journal-flush.service", "systemd-tmpfiles-setup-dev.service", "systemd-logind.service",
+    "systemd-user-sessions.service", "polkit.service", "getty.target")
 
 
 def run(files, before_boot=None, executables=(), timeout=600):
@@ -202,7 +211,7 @@ def _emulator(image, disk, initrd, port, console, cache, more="", processors=2):
         "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
         "-accel", "tcg,thread=multi,tb-size=512", "-machine", "q35", "-cpu", "qemu64", "-smp", str(processors), "-m", "768",
         "-display", "none", "-serial", f"file:{console}",
-        "-kernel", image / "vmlinuz", "-initrd", initrd, "-append", KERNEL + more,
+        "-kernel", image / "vmlinuz", "-initrd", initrd, "-append", KERNEL + NEVER + more,
         "-drive", f"if=none,id=root,file={disk},format=qcow2,cache={cache}", "-device", "virtio-blk-pci,drive=root",
         "-device", "virtio-serial-pci", "-chardev", f"file,id=port,path={port}",
         "-device", "virtserialport,chardev=port,name=ksbox", "-device", "virtio-rng-pci"]
