@@ -211,7 +211,7 @@ def _emulator(image, disk, initrd, port, console, cache, more="", processors=2):
         "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
         "-accel", "tcg,thread=multi,tb-size=512", "-machine", "q35", "-cpu", "qemu64", "-smp", str(processors), "-m", "768",
         "-display", "none", "-serial", f"file:{console}",
-        "-kernel", image / "vmlinuz", "-initrd", initrd, "-append", KERNEL + NEVER + more,
+        "-kernel", image / "kernel", "-initrd", initrd, "-append", KERNEL + NEVER + more,
         "-drive", f"if=none,id=root,file={disk},format=qcow2,cache={cache}", "-device", "virtio-blk-pci,drive=root",
         "-device", "virtio-serial-pci", "-chardev", f"file,id=port,path={port}",
         "-device", "virtserialport,chardev=port,name=ksbox", "-device", "virtio-rng-pci"]
