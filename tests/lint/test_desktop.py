@@ -66,8 +66,9 @@ def alpha(path, size=SIZE):
 
 
 def icon(look, kind):
-    suffix = "-symbolic" if kind == "symbolic" else ""
-    return f"{ICONS}/{kind}/status/killswitch-{look}{suffix}.svg"
+    """Where themes look for it: hicolor has one directory of symbolic icons."""
+    place = "symbolic/apps/killswitch-{}-symbolic.svg" if kind == "symbolic" else f"{kind}/status/killswitch-{{}}.svg"
+    return f"{ICONS}/{place.format(look)}"
 
 
 def test_every_look_has_its_icons():
