@@ -18,16 +18,18 @@ def fill(share, files):
         shutil.copy(file, share)
 
 
-def run(files, timeout=240, installed=True, tools=False, daemons=False):
+def run(files, timeout=240, installed=True, tools=False, daemons=False, desktop=False, keep=None):
     """Boot, run the first of files there as root, and return its Report.
 
     installed: whether the project is, as Meson installs it.
     tools: whether the system has what this machine has below /usr too, to build with.
-    daemons: whether it has the other network programs, none of them started."""
+    daemons: whether it has the other network programs, none of them started.
+    desktop: whether it has desktops instead.
+    keep: a directory that gets what the scripts leave in /share/keep."""
     with tempfile.TemporaryDirectory(prefix="ksbox-") as work:
         work = Path(work)
         share = work / "share"
-        share.mkdir()
+        (share / "keep").mkdir(parents=True)
         os.chmod(work, 0o755)
         stage = work / "stage"
         stage.mkdir()
@@ -37,8 +39,10 @@ def run(files, timeout=240, installed=True, tools=False, daemons=False):
         done = subprocess.run(
             ["setpriv", "--pdeathsig", "KILL", HERE / "run", rootfs.rootfs(), stage, share, "python3", "/share/" + Path(files[0]).name],
             env=dict(os.environ, KS_BOOT_TIMEOUT=str(timeout), KS_BOOT_TOOLS="yes" if tools else "",
-                     KS_BOOT_LAYER=str(rootfs.daemons()) if daemons else ""), stdin=subprocess.DEVNULL,
+                     KS_BOOT_LAYER=str(rootfs.daemons() if daemons else rootfs.desktop() if desktop else "")), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        if keep:
+            shutil.copytree(share / "keep", keep, dirs_exist_ok=True)
         return Report(done.returncode, _read(share / "output"), done.stdout, _read(share / "journal"))
 
 

@@ -28,8 +28,10 @@ def check(function):
     return function
 
 
-def main(out=sys.stdout):
+def main(out=sys.stdout, chain=False):
     """Run every check and report each as it ends. Without the first, which sets the scene, there is no other.
+
+    chain: each begins where the one before it ends, so that none runs after one that has failed.
 
     Returns the exit status. After a reboot it goes on with the check behind the one that asked for it."""
     failed = 0
@@ -57,7 +59,7 @@ def main(out=sys.stdout):
             with open(_RESUME, "w", encoding="ascii") as file:
                 file.write(str(number))
             return REBOOT
-        if failed and number == 1:
+        if failed and (chain or number == 1):
             break
     return 1 if failed else 0
 

@@ -36,6 +36,11 @@ def daemons():
     return built(HERE / "layer")
 
 
+def desktop():
+    """The directory of what the desktops add to it; never written to."""
+    return built(HERE / "desktop")
+
+
 def stage(directory):
     """Install the project under a directory, to be laid over a root file system."""
     env = dict(os.environ, DESTDIR=str(directory))
