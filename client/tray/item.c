@@ -3,8 +3,6 @@
 
 #include "client/tray/item.h"
 
-#include <unistd.h>
-
 #include "client/common/i18n.h"
 #include "client/tray/tray-item.h"
 #include "client/tray/tray-watcher.h"
@@ -20,10 +18,7 @@ struct Item {
         GCancellable *cancellable;
         TrayItem *skeleton;
         TrayWatcher *watcher;
-        char *name; /* under which a watcher knows the item */
-        guint name_id;
         guint watch_id;
-        bool has_name, has_watcher;
         bool symbolic;
 };
 
@@ -41,22 +36,17 @@ static void on_registered(GObject *source, GAsyncResult *result, gpointer userda
         item->events.registered(done, item->events.userdata);
 }
 
-static void announce(Item *item)
-{
-        if (item->has_name && item->has_watcher && item->watcher)
-                tray_watcher_call_register_status_notifier_item(
-                        item->watcher, item->name, item->cancellable, on_registered, item);
-}
-
 static void on_watcher(GDBusConnection *bus, const char *name, const char *owner, gpointer userdata)
 {
         Item *item = userdata;
 
-        (void)bus;
         (void)name;
         (void)owner;
-        item->has_watcher = true;
-        announce(item);
+        /* By its own name and no other: GNOME's extension drops an item that has a well-known one
+         * when it hears of that name a moment too late. */
+        tray_watcher_call_register_status_notifier_item(item->watcher,
+                                                        g_dbus_connection_get_unique_name(bus),
+                                                        item->cancellable, on_registered, item);
 }
 
 static void on_no_watcher(GDBusConnection *bus, const char *name, gpointer userdata)
@@ -65,18 +55,7 @@ static void on_no_watcher(GDBusConnection *bus, const char *name, gpointer userd
 
         (void)bus;
         (void)name;
-        item->has_watcher = false;
         item->events.registered(false, item->events.userdata);
-}
-
-static void on_name(GDBusConnection *bus, const char *name, gpointer userdata)
-{
-        Item *item = userdata;
-
-        (void)bus;
-        (void)name;
-        item->has_name = true;
-        announce(item);
 }
 
 static gboolean on_activate(TrayItem *skeleton, GDBusMethodInvocation *call, int x, int y,
@@ -203,7 +182,6 @@ Item *item_new(GDBusConnection *bus, bool symbolic, const ItemEvents *events, GE
         item->cancellable = g_cancellable_new();
         item->symbolic = symbolic;
         item->skeleton = tray_item_skeleton_new();
-        item->name = g_strdup_printf("org.kde.StatusNotifierItem-%d-1", (int)getpid());
         set_constants(item->skeleton);
         item_show(item, NULL, UNKNOWN_NOT_YET);
         connect_handlers(item);
@@ -212,8 +190,6 @@ Item *item_new(GDBusConnection *bus, bool symbolic, const ItemEvents *events, GE
                 item_free(item);
                 return NULL;
         }
-        item->name_id = g_bus_own_name_on_connection(bus, item->name, G_BUS_NAME_OWNER_FLAGS_NONE,
-                                                     on_name, NULL, item, NULL);
         tray_watcher_proxy_new(bus,
                                G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES |
                                        G_DBUS_PROXY_FLAGS_DO_NOT_CONNECT_SIGNALS |
@@ -229,15 +205,12 @@ void item_free(Item *item)
         g_cancellable_cancel(item->cancellable);
         if (item->watch_id)
                 g_bus_unwatch_name(item->watch_id);
-        if (item->name_id)
-                g_bus_unown_name(item->name_id);
         if (g_dbus_interface_skeleton_get_connection(G_DBUS_INTERFACE_SKELETON(item->skeleton)))
                 g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(item->skeleton));
         g_clear_object(&item->watcher);
         g_object_unref(item->skeleton);
         g_object_unref(item->cancellable);
         g_object_unref(item->bus);
-        g_free(item->name);
         g_free(item);
 }
 
