@@ -263,13 +263,27 @@ static char *replace_text(KsNftables *nftables, const KsGuard *guard, guint tabl
         return ks_guard_replace_text(guard, tables, packets, bytes);
 }
 
-static void take_listings(KsNftables *nftables, gboolean with_egress)
+/* Whether what is listed has the chain of every uplink. The kernel may have taken one away again
+ * along with its link, and before 6.16 a link that comes back gets none by itself. */
+static gboolean has_hooks(const char *listing, const KsGuard *guard)
+{
+        g_auto(GStrv) lines = g_strsplit(guard->hooks->str, "\n", -1);
+
+        for (guint i = 0; lines[i]; i++)
+                if (g_str_has_prefix(lines[i], "\tchain ") && !strstr(listing, lines[i]))
+                        return FALSE;
+        return TRUE;
+}
+
+static void take_listings(KsNftables *nftables, const KsGuard *guard, gboolean with_egress)
 {
         g_free(nftables->listing);
         g_free(nftables->egress_listing);
         nftables->listing = list(nftables, KS_GUARD_INET);
         nftables->egress_listing = with_egress ? list(nftables, KS_GUARD_EGRESS) : NULL;
-        nftables->hooks_changed = FALSE;
+        /* The link's event, which is still to come, has them put in place again. */
+        nftables->hooks_changed = with_egress && (!nftables->egress_listing ||
+                                                  !has_hooks(nftables->egress_listing, guard));
 }
 
 /* Runs a transaction and keeps the listings behind it. When somebody else
@@ -292,17 +306,15 @@ static gboolean commit(KsNftables *nftables, char *transaction, const KsGuard *g
                         before = 0;
                 if (!run(nftables, text, error))
                         return FALSE;
-                take_listings(nftables, with_egress);
+                take_listings(nftables, guard, with_egress);
                 if (get_generation(nftables, &after) < 0)
                         after = 0;
                 nftables->generation = after;
                 if (nftables->listing && after == before + 1)
                         break;
         }
-        if (nftables->listing) {
-                nftables->hooks_changed = with_egress && !nftables->egress_listing;
+        if (nftables->listing)
                 return TRUE;
-        }
         g_set_error(error, KS_ERROR, KS_ERROR_GUARD_UNAVAILABLE,
                     "The guard is gone as soon as it is put in place: another program deletes it");
         return FALSE;
