@@ -82,6 +82,14 @@ static bool find_link(const LoginEnd *own, char link[IFNAMSIZ])
         return found;
 }
 
+/* Somebody here who passes it on: a tunnel of some program, which has a connection of its own. */
+static bool is_here(const LoginEnd *peer)
+{
+        char link[IFNAMSIZ];
+
+        return is_loopback(peer) || find_link(peer, link);
+}
+
 static const KsVpn *find_vpn(const KsState *state, const char *link)
 {
         for (size_t i = 0; i < state->n_vpns; i++)
@@ -113,8 +121,7 @@ static Fate judge(const KsState *state, const char *lan, const LoginConnection *
         char home[IFNAMSIZ] = "", way[IFNAMSIZ] = "";
         bool is_default = true, has_home = find_link(own, home);
 
-        /* A tunnel of some program, which has a connection of its own. */
-        if (is_loopback(peer))
+        if (is_here(peer))
                 return FATE_UNKNOWN;
         if (is_link_local(peer) && !has_home)
                 return g_str_equal(lan, KS_LAN_NONE) ? FATE_CUT : FATE_STAYS;
@@ -127,14 +134,17 @@ static Fate judge(const KsState *state, const char *lan, const LoginConnection *
         }
         if (stays_in_vpn(state, has_home ? home : way, way))
                 return FATE_STAYS;
-        return stays_in_lan(state, lan, peer, way, is_default) ? FATE_STAYS : FATE_CUT;
+        if (!stays_in_lan(state, lan, peer, way, is_default))
+                return FATE_CUT;
+        /* The guard lets it into such a link. What the link itself sends is another matter. */
+        return look_is_tunnel(way) ? FATE_UNKNOWN : FATE_STAYS;
 }
 
 static char *describe(const LoginConnection *connection, const char *lan, Fate fate)
 {
         g_autofree char *peer = login_end_format(&connection->peer);
 
-        if (fate == FATE_UNKNOWN && is_loopback(&connection->peer))
+        if (fate == FATE_UNKNOWN && is_here(&connection->peer))
                 return g_strdup_printf(
                         _("You are connected from %s, which is a program on this machine that "
                           "passes on a connection from elsewhere. Engaging the kill switch may cut "

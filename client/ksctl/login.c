@@ -188,7 +188,9 @@ void login_find(Login *login)
                 add_by_terminal(login, all);
         if (login->connections->len == 0)
                 add_by_session(login, all);
-        if (login->connections->len == 0 && way != LOGIN_WAY_LOCAL)
+        /* What is known of who began a multiplexer tells nothing of who sits at it now. */
+        if (way == LOGIN_WAY_MULTIPLEXER ||
+            (way == LOGIN_WAY_REMOTE && login->connections->len == 0))
                 add_all_logins(login, all);
 }
 

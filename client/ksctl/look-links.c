@@ -3,10 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if_arp.h>
 #include <string.h>
 
 #include "client/ksctl/look.h"
 #include "client/ksctl/netlink.h"
+
+/* Two routes of this length are a default route, too: the service takes neither for the LAN. */
+#define HALF_DEFAULT 1
 
 static void copy_text(char *to, size_t size, const struct rtattr *attribute)
 {
@@ -47,6 +51,26 @@ int look_links(GArray **links)
 
         *links = g_array_new(FALSE, TRUE, sizeof(LookLink));
         return netlink_ask(NETLINK_ROUTE, &request.header, on_link, *links);
+}
+
+bool look_is_tunnel(const char *name)
+{
+        /* Those that pass for Ethernet. */
+        static const char *const kinds[] = { "tun",       "vxlan",  "geneve",    "gretap",
+                                             "ip6gretap", "erspan", "ip6erspan", NULL };
+        g_autoptr(GArray) links = NULL;
+
+        if (look_links(&links) < 0)
+                return true;
+        for (guint i = 0; i < links->len; i++) {
+                const LookLink *link = &g_array_index(links, LookLink, i);
+
+                if (g_str_equal(link->name, name))
+                        return g_strv_contains(kinds, link->kind) ||
+                               (link->type != ARPHRD_ETHER && link->type != ARPHRD_LOOPBACK &&
+                                link->type != ARPHRD_INFINIBAND);
+        }
+        return true;
 }
 
 /* What is said about a route. */
@@ -150,6 +174,6 @@ int look_way(int family, const void *to, const void *from, char link[IFNAMSIZ], 
         r = netlink_ask(NETLINK_ROUTE, &request.header, on_route, &entry);
         if (r < 0)
                 return r;
-        *is_default = entry.length == 0;
+        *is_default = entry.length <= HALF_DEFAULT;
         return if_indextoname((unsigned)way.link, link) ? 0 : -ENODEV;
 }

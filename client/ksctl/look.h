@@ -54,6 +54,14 @@ typedef struct LookWireguard {
 int look_links(GArray **links);
 
 /**
+ * look_is_tunnel() - whether a link may send what it is given inside packets of its own
+ * @name: of the link
+ *
+ * Returns: true as well when that can't be told.
+ */
+bool look_is_tunnel(const char *name);
+
+/**
  * look_route() - by which link an address is reached now
  * @endpoint: as Endpoint= takes it
  * @mark: of the packets
@@ -69,7 +77,7 @@ int look_route(const char *endpoint, uint32_t mark, char link[IFNAMSIZ]);
  * @to: the address' bytes
  * @from: the bytes of the own one; NULL for whichever the kernel takes
  * @link: set
- * @is_default: set: it is a default route that leads there
+ * @is_default: set: it is a default route that leads there, or half of one
  *
  * Returns: 0 or a negative errno.
  */

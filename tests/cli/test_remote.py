@@ -9,6 +9,7 @@ from lib import proc
 from lib.ground import BY_MARK
 from lib.internet import HOST, LAN_HOST, PUBLIC_SERVER
 from lib.machine import environment
+from lib.senders import patient
 from lib.ssh import Sshd
 from lib.wireguard import CLIENT, SERVER
 
@@ -75,13 +76,39 @@ def test_from_a_lan_that_may_not_be_reached(ground, sshd, told):
     assert f"from {LAN_HOST[4]}." in told() and "'none'" in told()
 
 
-def test_through_a_program_of_this_host(ground, sshd, told):
+@pytest.mark.parametrize("address", ("127.0.0.1", HOST[4], HOST[6]))
+def test_through_a_program_of_this_host(ground, sshd, told, address):
     """What a tunnel ends in has another connection behind it, which nobody can tell."""
     root = ground.serve(BY_MARK)
-    shell = sshd.login(ground.host, "127.0.0.1")
+    shell = sshd.login(ground.host, address)
     assert shell.run("ksctl on --no-ask-password 2>/run/lab/told")[0] == 0
-    assert "from 127.0.0.1, which is a program on this machine" in told() and "--trial" in told()
+    assert f"from {address}, which is a program on this machine" in told() and "--trial" in told()
     assert root.state()[0] == "blocking" and shell.run("ksctl is-active")[0] == 0
+
+
+@pytest.mark.parametrize("family", (4, 6))
+def test_through_a_tunnel_that_is_no_vpn(ground, sshd, told, family):
+    """Its addresses look like the LAN's, but what carries it may be refused, as here."""
+    ground.connect()
+    root = ground.serve("[Killswitch]\n")
+    sshd.spawn(ground.internet.vpn, CLIENT[family], "ksctl on 2>/run/lab/told; sleep 600")
+    root.wait_state("blocking")
+    assert f"from {SERVER[family]}. Engaging the kill switch may cut that connection." in told()
+
+
+def test_behind_two_halves_of_a_default_route(ground, sshd, told):
+    """To the service they are no way to the LAN."""
+    root = ground.serve(BY_MARK)
+    ground.internet.public.ips("address add 10.44.0.1/32 dev lo")
+    ground.internet.router.ips("route add 10.44.0.1/32 via 203.0.113.9")
+    ground.host.ips("""
+        route add 0.0.0.0/1 via 192.168.77.1
+        route add 128.0.0.0/1 via 192.168.77.1""")
+    assert ground.probe(patient(kind="udp", to="10.44.0.1", port=7))[0]["reply"]
+    sshd.spawn(ground.internet.public, HOST[4], "ksctl on 2>/run/lab/told; sleep 600", source="10.44.0.1")
+    root.wait_state("blocking")
+    assert "from 10.44.0.1." in told() and "cuts that connection" in told()
+    assert ground.probe({"kind": "udp", "to": "10.44.0.1", "port": 7})[0]["reply"] is None
 
 
 def test_a_narrower_lan_is_asked_about(ground, sshd):
@@ -175,6 +202,21 @@ def test_in_a_multiplexer(ground, sshd, told):
         proc.until(lambda: "connected" in told(), "the warning", limit=60)
         sshd.wait_cut()
         root.wait_state("blocking")
+    finally:
+        proc.run("tmux", "-L", "lab", "kill-server", check=False)
+
+
+def test_in_a_multiplexer_that_was_begun_elsewhere(ground, sshd, told):
+    """It has the variable of a login from the LAN, which stands. Who sits at it is from the internet."""
+    root = ground.serve(BY_MARK)
+    begun = sshd.login(ground.internet.lan, HOST[4])
+    assert begun.run("tmux -L lab new-session -d -s lab sh")[0] == 0
+    try:
+        sshd.login(ground.internet.public, HOST[4]).start("TERM=xterm tmux -L lab attach")
+        proc.until(lambda: proc.run("tmux", "-L", "lab", "list-clients", check=False).stdout, "who sits at it", limit=60)
+        begun.run("tmux -L lab send-keys -t lab 'ksctl on 2>/run/lab/told; ' Enter")
+        root.wait_state("blocking")
+        assert f"from {PUBLIC_SERVER[4]}." in told() and "cuts that connection" in told()
     finally:
         proc.run("tmux", "-L", "lab", "kill-server", check=False)
 

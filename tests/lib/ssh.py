@@ -61,9 +61,10 @@ class Sshd:
         with open("/etc/ssh/ssh_config.d/lab.conf", "w", encoding="ascii") as file:
             file.write(f"IdentityFile {PLACE}/user\nUserKnownHostsFile /dev/null\nStrictHostKeyChecking no\nLogLevel ERROR\n")
 
-    def spawn(self, space, address, *command, user="root"):
+    def spawn(self, space, address, *command, user="root", source=None):
         """A command without a terminal, by a login from there."""
-        login = space.spawn("ssh", ["ssh", "-T", *OPTIONS, f"{user}@{address}", *command], env=environment())
+        bound = ["-b", source] if source else []
+        login = space.spawn("ssh", ["ssh", "-T", *OPTIONS, *bound, f"{user}@{address}", *command], env=environment())
         self.logins.append(login)
         return login
 
