@@ -15,7 +15,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
 #include "common/log.h"
 
 #define JOURNAL "/run/systemd/journal/socket"
@@ -35,21 +34,15 @@ static gboolean leads_to_journal(void)
         return g_str_equal(mine, stream);
 }
 
-/* The journal's own socket, which takes fields; -1 without one. */
+/* What sends to the journal's own socket, which takes fields; -1 without one. */
 static int journal_socket(void)
 {
-        static const struct sockaddr_un address = { AF_UNIX, JOURNAL };
         static int fd = -1;
         static gboolean asked;
 
-        if (asked)
-                return fd;
+        if (!asked && leads_to_journal())
+                fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         asked = TRUE;
-        if (!leads_to_journal())
-                return fd;
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-                fd = ks_close(fd);
         return fd;
 }
 
@@ -73,6 +66,7 @@ static void append_field(GString *entry, const char *name, const char *value)
 static gboolean send_entry(int priority, const char *message, const char *const *fields,
                            const char *line)
 {
+        static const struct sockaddr_un address = { AF_UNIX, JOURNAL };
         g_autoptr(GString) entry = NULL;
         int fd = journal_socket();
 
@@ -87,7 +81,17 @@ static gboolean send_entry(int priority, const char *message, const char *const 
                 append_field(entry, "MESSAGE_ID", message);
         for (guint i = 0; fields && fields[i]; i += 2)
                 append_field(entry, fields[i], fields[i + 1]);
-        return send(fd, entry->str, entry->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+        /* By its address each time: the socket may be made anew. */
+        return sendto(fd, entry->str, entry->len, MSG_DONTWAIT | MSG_NOSIGNAL,
+                      (const struct sockaddr *)&address, sizeof(address)) >= 0;
+}
+
+/* Nor does this wait, which is all that is left then: rather a line less. */
+static void send_line(int priority, const char *line)
+{
+        g_autofree char *text = g_strdup_printf("<%d>%s\n", priority, line);
+
+        (void)send(STDERR_FILENO, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void log_line(int priority, const char *message, const char *const *fields, char *line)
@@ -95,8 +99,8 @@ static void log_line(int priority, const char *message, const char *const *field
         make_one_line(line);
         if (send_entry(priority, message, fields, line))
                 return;
-        if (getenv("JOURNAL_STREAM"))
-                fprintf(stderr, "<%d>%s\n", priority, line);
+        if (leads_to_journal())
+                send_line(priority, line);
         else
                 fprintf(stderr, "killswitchd: %s\n", line);
 }

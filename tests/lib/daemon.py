@@ -36,6 +36,7 @@ class Daemon:
         self.process = None
         self.complaints = []
         self.variables = {}
+        self.standard_error = None
         for path in (STATE, CONFIGURATION, "/run/killswitch"):
             shutil.rmtree(path, ignore_errors=True)
         account = pwd.getpwnam(DAEMON_USER)
@@ -70,7 +71,8 @@ class Daemon:
             listener.bind(NOTIFY)
             os.chmod(NOTIFY, 0o666)
             listener.settimeout(0.1)
-            self.process = self.space.spawn("killswitchd", self.command(*arguments), env=self.environment())
+            self.process = self.space.spawn("killswitchd", self.command(*arguments), env=self.environment(),
+                                            stderr=self.standard_error)
 
             def ready():
                 if not self.process.running():

@@ -60,7 +60,7 @@ def until(condition, what, limit=LIMIT):
 class Process:
     """A process whose output goes to a file that a failing test shows."""
 
-    def __init__(self, name, argv, namespace=None, user=None, env=None, pipes=False, pass_fds=()):
+    def __init__(self, name, argv, namespace=None, user=None, env=None, pipes=False, pass_fds=(), stderr=None):
         os.makedirs(f"{LAB}/log", exist_ok=True)
         self.name = name
         self.path = f"{LAB}/log/{name}-{time.monotonic_ns()}"
@@ -68,7 +68,7 @@ class Process:
             self.popen = subprocess.Popen(
                 inside(namespace, as_user(user, argv)), cwd="/", env=env, pass_fds=pass_fds,
                 stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if pipes else log, stderr=log, text=True, bufsize=1)
+                stdout=subprocess.PIPE if pipes else log, stderr=log if stderr is None else stderr, text=True, bufsize=1)
         self.pid = self.popen.pid
         started.append(self)
 

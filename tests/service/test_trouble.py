@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -16,6 +17,79 @@ from lib.ground import BY_MARK
 def stored():
     """The files of the state directory."""
     return sorted(os.path.join(top, name) for top, _, names in os.walk(STATE) for name in names)
+
+
+# The journal
+
+class Journal:
+    """Takes or leaves what the service logs: the journal's socket, and the stream on standard error."""
+    PATH = "/run/systemd/journal/socket"
+
+    def __init__(self, daemon):
+        os.makedirs(os.path.dirname(self.PATH))
+        self.stream, other = socket.socketpair()
+        with other:
+            daemon.standard_error = os.dup(other.fileno())
+        told = os.fstat(daemon.standard_error)
+        daemon.variables["JOURNAL_STREAM"] = f"{told.st_dev}:{told.st_ino}"
+        self.entries = None
+
+    def listen(self):
+        """Makes the socket, anew perhaps."""
+        self.entries = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.entries.bind(self.PATH)
+        os.chmod(self.PATH, 0o666)
+        self.entries.settimeout(60)
+
+    def deafen(self):
+        self.entries.close()
+        os.unlink(self.PATH)
+
+    def wait_entry(self, text):
+        while text not in self.entries.recv(1 << 16):
+            pass
+
+
+def fill(send):
+    """Until nobody can write there any more."""
+    with pytest.raises(BlockingIOError):
+        while True:
+            send()
+
+
+@pytest.fixture
+def journal(ground):
+    journal = Journal(ground.daemon)
+    journal.listen()
+    yield journal
+    journal.deafen()
+    shutil.rmtree("/run/systemd/journal")
+    journal.stream.close()
+    os.close(ground.daemon.standard_error)
+
+
+def test_a_journal_that_hangs_hangs_nothing(ground, journal):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        fill(lambda: other.sendto(b"MESSAGE=x", journal.PATH))
+    with socket.socket(fileno=os.dup(ground.daemon.standard_error)) as other:
+        fill(lambda: other.send(bytes(1000), socket.MSG_DONTWAIT))
+    root = ground.serve(BY_MARK)
+    root.call("Engage")
+    root.call("Release")
+    assert root.state()[0] == "off"
+
+
+def test_a_journal_that_starts_again_is_told_again(ground, journal):
+    root = ground.serve(BY_MARK)
+    root.call("Engage")
+    journal.wait_entry(b"KILLSWITCH_STATE=blocking")
+    journal.deafen()
+    root.call("Release")
+    assert journal.stream.recv(1000).startswith(b"<5>State: off")
+    journal.listen()
+    root.call("Engage")
+    journal.wait_entry(b"KILLSWITCH_STATE=blocking")
 
 
 # Somebody else's routes
