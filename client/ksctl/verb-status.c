@@ -70,12 +70,14 @@ static void print_servers(const KsVpn *vpn)
 {
         for (char **server = vpn->servers; *server; server++) {
                 g_autofree char *text = ks_text_sanitise(*server);
-                g_auto(GStrv) words = g_strsplit(text, " ", 2);
-                g_auto(GStrv) addresses = g_strsplit(words[1] ?: "", " ", -1);
-                g_autofree char *list = g_strjoinv(", ", addresses);
-                g_autofree char *row = *list ? g_strdup_printf(_("%s is %s"), words[0] ?: "", list)
-                                             : g_strdup_printf(_("%s is not known"),
-                                                               words[0] ?: "");
+                g_auto(GStrv) words = g_strsplit(text, " ", -1);
+
+                /* Of an empty text there is no first word either. */
+                if (!words[0])
+                        continue;
+                g_autofree char *list = g_strjoinv(", ", words + 1);
+                g_autofree char *row = *list ? g_strdup_printf(_("%s is %s"), words[0], list)
+                                             : g_strdup_printf(_("%s is not known"), words[0]);
 
                 output_row(_("Server"), COLOUR_NONE, row);
         }

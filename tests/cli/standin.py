@@ -29,7 +29,8 @@ STATES = {
     "new": GLib.Variant("(sa{sv})", ("hovering\x1b[31m", {
         "Engaged": GLib.Variant("b", True), "Lan": GLib.Variant("s", "some"), "Guard": GLib.Variant("s", "lazy"),
         "Mood": GLib.Variant("(sa{sv}at)", ("good", {"very": GLib.Variant("b", True)}, [1, 2])),
-        "Vpns": GLib.Variant("aa{sv}", [{"Name": GLib.Variant("s", "x"), "Shape": GLib.Variant("d", 1.5)}])})),
+        "Vpns": GLib.Variant("aa{sv}", [{"Name": GLib.Variant("s", "x"), "Shape": GLib.Variant("d", 1.5),
+                                         "Servers": GLib.Variant("as", ["", "a:1 192.0.2.1 2001:db8::1", "b:2"])}])})),
     "bad": GLib.Variant("(u)", (7,)),
     "worse": GLib.Variant("(sas)", ("off", [])),
 }

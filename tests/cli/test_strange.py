@@ -115,6 +115,8 @@ def test_a_service_from_the_future(other):
     done = other.ksctl("status")
     assert done.stderr == "" and "too old to explain" in " ".join(done.stdout.split())
     assert "\\x1b" in done.stdout and "\x1b" not in done.stdout and "Protected" not in done.stdout
+    servers = [line.split(maxsplit=1)[1] for line in done.stdout.splitlines() if line.startswith(" Server:")]
+    assert servers == ["a:1 is 192.0.2.1, 2001:db8::1", "b:2 is not known"]
     told = json.loads(other.ksctl("show", "-j").stdout)
     assert told["Mood"] == ["good", {"very": True}, [1, 2]] and told["Vpns"][0]["Shape"] == 1.5
     assert other.ksctl("lan").stdout == "some\n"
