@@ -144,11 +144,13 @@ static void print_remarks(const json_t *answer)
 {
         bool any = json_array_size(json_object_get(answer, "Rows")) > 0;
 
+        if (any)
+                putchar('\n');
         if (!json_is_true(json_object_get(answer, KS_KEY_RECORDING))) {
                 g_autofree char *text = g_strdup_printf(
-                        _("Nothing is recorded. To switch it on, write RecordBlocked=yes below "
-                          "[Killswitch] in %s/killswitch.conf, and say 'ksctl reload'. It records "
-                          "while the kill switch is engaged."),
+                        _("Nothing is recorded at present. It takes RecordBlocked=yes below "
+                          "[Killswitch] in %s/killswitch.conf (then say 'ksctl reload'), and a "
+                          "kill switch that is engaged and not paused."),
                         KS_CONFIG_DIR_ETC);
 
                 output_sentence(COLOUR_NONE, text);
@@ -156,8 +158,6 @@ static void print_remarks(const json_t *answer)
         }
         if (!any)
                 output_sentence(COLOUR_NONE, _("Nothing that you may see was refused so far."));
-        else
-                putchar('\n');
         output_sentence(COLOUR_NONE,
                         _("Only what reaches the guard is seen: while no VPN is up, the routing "
                           "rules refuse ordinary traffic before that."));

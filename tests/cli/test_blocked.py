@@ -121,6 +121,8 @@ def test_it_is_forgotten(ground, recording):
     knock(7400)
     recording.call("Pause", 60_000_000)
     assert not ground.guard() and recording.call("GetBlocked")[0] is False
+    told = " ".join(ksctl(ground, "blocked").split())
+    assert ":7400 " in told and "engaged and not paused" in told, told
     recording.call("Resume")
     assert found(ground, "root", ("tester",)) == tried(ways(7400)[:1], "tester")
     recording.call("Release")
