@@ -84,7 +84,10 @@ void output_wrapped(FILE *f, unsigned columns, unsigned column, unsigned indent,
                 size_t length = strcspn(text, " ");
                 unsigned width = text_width(text, length);
 
-                if (!line_start && columns > 0 && column + 1 + width > columns) {
+                unsigned end = column + (line_start ? 0 : 1) + width;
+
+                /* Behind a long beginning not even the first word may have room. */
+                if ((!line_start || column > indent) && columns > 0 && end > columns) {
                         fprintf(f, "\n%*s", (int)indent, "");
                         column = indent;
                         line_start = true;

@@ -130,16 +130,17 @@ def test_a_terminal_that_cannot(host):
     assert status == 0 and "\x1b" not in text and "s it engages" not in monitor.all
 
 
-def test_a_narrow_terminal(host):
+@pytest.mark.parametrize("columns", (40, 30))
+def test_a_narrow_terminal(host, columns):
     """Words stay whole, and the line that counts stays one."""
     host.root.call("Engage")
     host.root.call("Pause", 600 * SECOND)
-    monitor = host.terminal("exec ksctl monitor", columns=40)
+    monitor = host.terminal("exec ksctl monitor", columns=columns)
     monitor.expect(r"In 9 min \d+ s it engages")
     monitor.expect(r"In 9 min \d+ s it engages")
     shown = monitor.all.replace("\x1b[K", "").replace("\r\n", "\n")
     rows = re.split(r"[\r\n]", shown)
-    assert all(len(row) <= 40 for row in rows), rows
+    assert all(len(row) <= columns for row in rows), rows
     assert "the kill switch is paused, and traffic leaves this machine directly." in " ".join(shown.split())
 
 
