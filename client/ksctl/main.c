@@ -303,7 +303,9 @@ static bool check_verb(const Ksctl *ctl, const Verb *verb)
         else if ((ctl->interface || ctl->yes || ctl->dry_run) && !(verb->flags & VERB_TAKES_VPN))
                 (void)report_usage(_("--interface, --yes and --dry-run go with 'vpn add'."));
         else if (n < verb->min_arguments)
-                (void)report_usage(_("'%s' takes %s."), verb->name, _(verb->synopsis));
+                /* It is "pause" alone that can't do without. */
+                (void)report_usage(_("'%s' takes a duration; write for example 90s, 5m or 1h30m."),
+                                   verb->name);
         else if (n > verb->max_arguments && ctl->trial)
                 (void)report_usage(_("'%s' takes no arguments. Did you mean --trial=%s?"),
                                    verb->name, ctl->arguments[0]);

@@ -22,7 +22,7 @@ WORDS = (
     ("-H a -M b", "Either --host or --machine"), ("-H ''", "--host takes a name."), ("lan privat", "Did you mean 'private'?"),
     ("lan lan", "those are private, none and all"),
     # Arguments.
-    ("pause", "'pause' takes DURATION."), ("on off", "'on' takes no arguments."), ("on --trial 5m", "Did you mean --trial=5m?"),
+    ("pause", "'pause' takes a duration; write for example"), ("on off", "'on' takes no arguments."), ("on --trial 5m", "Did you mean --trial=5m?"),
     ("on 5m", "'on' takes no arguments."), ("confirm it", "'confirm' takes no arguments."), ("status now", "'status' takes no arguments."),
     ("lan none all", "'lan' takes one argument."), ("off --trial", "--trial goes with 'on'"), ("-p State", "go with 'show'"),
     ("status --value", "go with 'show'"), ("on --yes", "go with 'vpn add'"),
