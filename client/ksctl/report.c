@@ -147,6 +147,14 @@ static void report_reason(const char *what, const char *message)
         report(_("%s: %s"), what, said);
 }
 
+/* The way out of what is refused, where the service's sentence doesn't tell it. */
+static void report_way_out(const char *name)
+{
+        if (g_str_equal(name, KS_ERROR_PREFIX "NoTrial") ||
+            g_str_equal(name, KS_ERROR_PREFIX "NotEngaged"))
+                report(_("'ksctl status' tells what is in force, and what can be done."));
+}
+
 static ExitStatus report_denied(const Ksctl *ctl, Deed deed, const char *message)
 {
         g_autofree char *command = administrators_command(ctl);
@@ -208,6 +216,7 @@ ExitStatus report_failure(const Ksctl *ctl, Deed deed, const sd_bus_error *error
                 return STATUS_FAILED;
         case KS_FAILURE_REFUSED:
                 report_reason(deed_failed(deed), message);
+                report_way_out(error->name);
                 return STATUS_FAILED;
         case KS_FAILURE_OTHER:
         default:
