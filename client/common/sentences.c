@@ -42,7 +42,7 @@ const char *const ks_sentences[] = {
         N_("polkit does not answer, so only root may do this: start polkit.service, or use sudo"),
         N_("Authentication is needed, and the call did not allow asking for it or nothing is there "
            "to ask"),
-        N_("Not authorized: polkit's rules or the one who was asked said no"),
+        N_("Refused by polkit's rules, or by the one who was asked"),
 
         /* VPNs that are added and removed. */
         N_("There is the VPN '%s' already, which was added with 'ksctl vpn add'; to change it, "

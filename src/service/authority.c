@@ -147,7 +147,7 @@ static void take_result(Check *check, PolkitAuthorizationResult *result)
                        "nothing is there to ask");
         else
                 decide(check, SD_BUS_ERROR_ACCESS_DENIED,
-                       "Not authorized: polkit's rules or the one who was asked said no");
+                       "Refused by polkit's rules, or by the one who was asked");
 }
 
 static void on_polkit(GObject *source, GAsyncResult *async, gpointer userdata)
