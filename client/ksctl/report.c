@@ -147,9 +147,11 @@ static void report_reason(const char *what, const char *message)
         report(_("%s: %s"), what, said);
 }
 
-/* The way out of what is refused, where the service's sentence doesn't tell it. */
-static void report_way_out(const char *name)
+/* How it stands after what is refused, where the service's sentence doesn't tell it. */
+static void report_how_it_stands(Deed deed, const char *name)
 {
+        if (deed == DEED_RELOAD && g_str_equal(name, KS_ERROR_PREFIX "Settings"))
+                report(_("The settings from before stay in force."));
         if (g_str_equal(name, KS_ERROR_PREFIX "NoTrial") ||
             g_str_equal(name, KS_ERROR_PREFIX "NotEngaged"))
                 report(_("'ksctl status' tells what is in force, and what can be done."));
@@ -216,7 +218,7 @@ ExitStatus report_failure(const Ksctl *ctl, Deed deed, const sd_bus_error *error
                 return STATUS_FAILED;
         case KS_FAILURE_REFUSED:
                 report_reason(deed_failed(deed), message);
-                report_way_out(error->name);
+                report_how_it_stands(deed, error->name);
                 return STATUS_FAILED;
         case KS_FAILURE_OTHER:
         default:

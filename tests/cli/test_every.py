@@ -127,6 +127,7 @@ def test_a_problem_comes_with_a_remedy(host):
     for user in ("root", "trusted"):
         out, told = host.ksctl("reload", user=user, status=1)
         assert out == "" and f"{path}:2: Lan: 'bogus' is none of private, none, all" in " ".join(told.split())
+        assert told.endswith("The settings from before stay in force.\n"), told
     text = " ".join(host.ksctl("status")[0].split())
     assert text.startswith("Blocking, with problems: ") and f"Problem: {path}:2: Lan: 'bogus'" in text
     assert "'ksctl audit' whether anything gets past" in text
