@@ -46,8 +46,18 @@ ExitStatus report_usage(const char *format, ...)
         va_start(arguments, format);
         report_list(format, arguments);
         va_end(arguments);
-
         report(_("'ksctl --help' tells what can be given."));
+        return STATUS_USAGE;
+}
+
+ExitStatus report_vpn_usage(const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        report_list(format, arguments);
+        va_end(arguments);
+        report(_("'ksctl vpn help' tells what can be given."));
         return STATUS_USAGE;
 }
 

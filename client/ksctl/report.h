@@ -21,6 +21,14 @@ void report(const char *format, ...) G_GNUC_PRINTF(1, 2);
 ExitStatus report_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /**
+ * report_vpn_usage() - likewise, of "ksctl vpn", which has a help of its own
+ * @format: printf format of a sentence
+ *
+ * Returns: STATUS_USAGE.
+ */
+ExitStatus report_vpn_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/**
  * report_said() - likewise, with a sentence in English
  * @sentence: as the service or what it shares with this program says it
  *

@@ -131,12 +131,12 @@ static ExitStatus add_by_keys(Ksctl *ctl, const char *name, char **keys)
         proposal->options = g_ptr_array_new_with_free_func(g_free);
         for (; *keys; keys++) {
                 if (!strchr(*keys, '='))
-                        return report_usage(_("'%s' isn't KEY=VALUE."), *keys);
+                        return report_vpn_usage(_("'%s' isn't KEY=VALUE."), *keys);
                 has_interface |= g_str_has_prefix(*keys, "Interface=");
                 g_ptr_array_add(proposal->options, g_strdup(*keys));
         }
         if (ctl->interface && has_interface)
-                return report_usage(_("Either --interface or Interface= can be given."));
+                return report_vpn_usage(_("Either --interface or Interface= can be given."));
         if (ctl->interface)
                 g_ptr_array_add(proposal->options, g_strconcat("Interface=", ctl->interface, NULL));
         return ctl->dry_run ? dry_run(ctl, proposal) : add(ctl, proposal);
@@ -254,8 +254,9 @@ static ExitStatus add_proposal(Ksctl *ctl, Proposal *proposal)
                 return add(ctl, proposal);
         }
         if (!is_terminal)
-                return report_usage(_("There is nobody to ask whether the proposal is right. --yes "
-                                      "adds it, --dry-run prints it."));
+                return report_vpn_usage(
+                        _("There is nobody to ask whether the proposal is right. --yes "
+                          "adds it, --dry-run prints it."));
         if (ask(proposal))
                 return add(ctl, proposal);
         report(_("Nothing was changed."));
@@ -271,7 +272,7 @@ static ExitStatus add_by_looking(Ksctl *ctl, const char *name)
         int r;
 
         if (ctl->transport != KS_TRANSPORT_LOCAL)
-                return report_usage(
+                return report_vpn_usage(
                         _("Only the VPNs of this machine can be looked at. Name the keys, "
                           "or run it there."));
         /* What is found goes into the answer, which is one for programs. */
@@ -294,7 +295,7 @@ ExitStatus vpn_add(Ksctl *ctl, char **arguments)
         const char *name = arguments[0];
 
         if (name && strchr(name, '='))
-                return report_usage(_("'vpn add' takes a name before the keys."));
+                return report_vpn_usage(_("'vpn add' takes a name before the keys."));
         if (name && arguments[1])
                 return add_by_keys(ctl, name, arguments + 1);
         return add_by_looking(ctl, name);

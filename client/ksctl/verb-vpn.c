@@ -99,7 +99,7 @@ static ExitStatus list(Ksctl *ctl, char **arguments)
         ExitStatus status;
 
         if (*arguments)
-                return report_usage(_("'vpn list' takes no arguments."));
+                return report_vpn_usage(_("'vpn list' takes no arguments."));
         status = vpn_read_all(ctl, &vpns);
         if (status != STATUS_DONE || ctl->quiet)
                 return status;
@@ -123,7 +123,7 @@ static ExitStatus show(Ksctl *ctl, char **arguments)
         size_t i;
 
         if (!*arguments || arguments[1])
-                return report_usage(_("'vpn show' takes the name of a VPN."));
+                return report_vpn_usage(_("'vpn show' takes the name of a VPN."));
         status = vpn_read_all(ctl, &vpns);
         if (status != STATUS_DONE)
                 return status;
@@ -146,7 +146,7 @@ static ExitStatus remove_vpn(Ksctl *ctl, char **arguments)
         ExitStatus status;
 
         if (!*arguments || arguments[1])
-                return report_usage(_("'vpn remove' takes the name of a VPN."));
+                return report_vpn_usage(_("'vpn remove' takes the name of a VPN."));
         status = call_change(ctl, DEED_REMOVE_VPN, "RemoveVpn", "s", *arguments);
         if (status == STATUS_DONE && !ctl->quiet && ctl->json == JSON_MODE_OFF) {
                 g_autofree char *text = g_strdup_printf(_("The VPN %s was removed."), *arguments);
@@ -200,7 +200,7 @@ ExitStatus verb_vpn(Ksctl *ctl)
         bool is_add = g_str_equal(word, "add");
 
         if ((ctl->interface || ctl->yes || ctl->dry_run) && !is_add)
-                return report_usage(_("--interface, --yes and --dry-run go with 'vpn add'."));
+                return report_vpn_usage(_("--interface, --yes and --dry-run go with 'vpn add'."));
         for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
                 words[i] = commands[i].word;
                 if (g_str_equal(commands[i].word, word))
@@ -208,8 +208,8 @@ ExitStatus verb_vpn(Ksctl *ctl)
         }
         nearest = suggest_nearest(word, words, G_N_ELEMENTS(words));
         if (nearest)
-                return report_usage(_("Unknown command 'vpn %s'. Did you mean 'vpn %s'?"), word,
-                                    nearest);
-        return report_usage(
+                return report_vpn_usage(_("Unknown command 'vpn %s'. Did you mean 'vpn %s'?"), word,
+                                        nearest);
+        return report_vpn_usage(
                 _("Unknown command 'vpn %s'; there are list, show, add, remove and help."), word);
 }

@@ -107,7 +107,8 @@ def test_command_lines(alone):
                         (("show",), "the name"), (("remove", "a", "b"), "the name"), (("add", "Mark=1"), "a name before"),
                         (("add", "a", "Mark"), "KEY=VALUE"), (("list", "--yes"), "vpn add"), (("remove", "--dry-run"), "vpn add"),
                         (("add", "a", "Interface=b", "--interface=b"), "Either"), (("add", "-H", "far"), "this machine")):
-        assert told in " ".join(ksctl(alone, "vpn", *words, status=2).split()), words
+        text = " ".join(ksctl(alone, "vpn", *words, status=2).split())
+        assert told in text and text.endswith("'ksctl vpn help' tells what can be given."), (words, text)
     assert "vpn add" in ksctl(alone, "on", "--interface=tun0", status=2)
     for text in (ksctl(alone, "--help"), ksctl(alone, "vpn", "help")):
         assert "vpn" in text and max(map(len, text.splitlines())) <= 80
