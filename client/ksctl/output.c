@@ -11,6 +11,8 @@
 #define LABEL_WIDTH 7
 #define JSON_INDENT_PRETTY 8
 #define COLUMNS_MAX 1000
+#define TABLE_GAP 2
+#define TABLE_INDENT 4
 
 static unsigned columns_from_environment(void)
 {
@@ -123,6 +125,56 @@ void output_row(const char *label, Colour colour, const char *text)
 
         printf("%*s%s: ", (int)(LABEL_WIDTH - MIN(width, LABEL_WIDTH)), "", label);
         print_coloured(colour, MAX(width, LABEL_WIDTH) + 2, text);
+}
+
+/* One row, on as many lines as it takes; a cell that is empty takes none. */
+static void print_folded(gpointer *cells, guint n_columns, unsigned columns)
+{
+        unsigned column = 0;
+
+        for (guint c = 0; c < n_columns; c++) {
+                const char *cell = cells[c];
+                unsigned width = output_width(cell);
+
+                if (width == 0)
+                        continue;
+                if (column > 0 && column + TABLE_GAP + width > columns) {
+                        printf("\n%*s", TABLE_INDENT, "");
+                        column = TABLE_INDENT;
+                } else if (column > 0) {
+                        printf("%*s", TABLE_GAP, "");
+                        column += TABLE_GAP;
+                }
+                fputs(cell, stdout);
+                column += width;
+        }
+        putchar('\n');
+}
+
+void output_table(const GPtrArray *cells, guint n_columns)
+{
+        g_autofree unsigned *widths = g_new0(unsigned, n_columns);
+        /* A program takes a line for a row, however narrow COLUMNS= is. */
+        unsigned columns = isatty(STDOUT_FILENO) ? output_columns(stdout) : 0, total = 0;
+
+        for (guint i = 0; i < cells->len; i++)
+                widths[i % n_columns] = MAX(widths[i % n_columns], output_width(cells->pdata[i]));
+        for (guint c = 0; c < n_columns; c++)
+                total += widths[c] + (c > 0 ? TABLE_GAP : 0);
+
+        for (guint row = 0; row + n_columns <= cells->len; row += n_columns) {
+                if (columns > 0 && total > columns) {
+                        print_folded(cells->pdata + row, n_columns, columns);
+                        continue;
+                }
+                for (guint c = 0; c + 1 < n_columns; c++) {
+                        const char *cell = cells->pdata[row + c];
+
+                        printf("%s%*s", cell, (int)(widths[c] - output_width(cell) + TABLE_GAP),
+                               "");
+                }
+                puts(cells->pdata[row + n_columns - 1]);
+        }
 }
 
 void output_json(JsonMode mode, const json_t *value)

@@ -61,6 +61,13 @@ void output_sentence(Colour colour, const char *text);
 void output_row(const char *label, Colour colour, const char *text);
 
 /**
+ * output_table() - print columns below each other; a row that has no room on a terminal is folded
+ * @cells: strings, row by row
+ * @n_columns: how many make a row
+ */
+void output_table(const GPtrArray *cells, guint n_columns);
+
+/**
  * output_json() - print a value as JSON to standard output
  * @mode: how
  * @value: the value

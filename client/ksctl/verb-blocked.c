@@ -119,25 +119,13 @@ static void print_table(const Ksctl *ctl, const json_t *rows)
         const char *titles[N_COLUMNS] = { _("LAST SEEN"), _("COUNT"),    _("PROGRAM"),
                                           _("USER"),      _("PROTOCOL"), _("DESTINATION") };
         g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
-        int widths[N_COLUMNS] = { 0 };
         const json_t *row;
         size_t i;
 
         for (size_t c = 0; ctl->legend && c < N_COLUMNS; c++)
                 g_ptr_array_add(cells, g_strdup(titles[c]));
         json_array_foreach(rows, i, row) add_cells(ctl, cells, row);
-        for (guint c = 0; c < cells->len; c++)
-                widths[c % N_COLUMNS] = MAX(widths[c % N_COLUMNS],
-                                            (int)g_utf8_strlen(cells->pdata[c], -1));
-        for (guint c = 0; c < cells->len; c++) {
-                const char *cell = g_ptr_array_index(cells, c);
-                int gap = widths[c % N_COLUMNS] - (int)g_utf8_strlen(cell, -1) + 2;
-
-                if (c % N_COLUMNS == N_COLUMNS - 1)
-                        puts(cell);
-                else
-                        printf("%s%*s", cell, gap, "");
-        }
+        output_table(cells, N_COLUMNS);
 }
 
 static void print_remarks(const json_t *answer)

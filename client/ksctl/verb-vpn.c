@@ -63,14 +63,14 @@ static void print_table(const json_t *vpns, bool legend)
 {
         static const char *const titles[N_COLUMNS] = { N_("NAME"), N_("INTERFACE"), N_("KIND"),
                                                        N_("STATE"), N_("FROM") };
-        size_t rows = json_array_size(vpns) + 1;
         g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
-        int widths[N_COLUMNS] = { 0 };
+        const json_t *vpn;
+        size_t i;
 
-        for (size_t c = 0; c < N_COLUMNS; c++)
+        for (size_t c = 0; legend && c < N_COLUMNS; c++)
                 g_ptr_array_add(cells, g_strdup(_(titles[c])));
-        for (size_t i = 0; i + 1 < rows; i++) {
-                const json_t *vpn = json_array_get(vpns, i);
+        json_array_foreach(vpns, i, vpn)
+        {
                 bool up = json_is_true(json_object_get(vpn, KS_VPN_UP));
 
                 g_ptr_array_add(cells, vpn_text(vpn, KS_VPN_NAME));
@@ -79,18 +79,7 @@ static void print_table(const json_t *vpns, bool legend)
                 g_ptr_array_add(cells, g_strdup(up ? _("up") : _("down")));
                 g_ptr_array_add(cells, describe_source(vpn));
         }
-        for (guint i = legend ? 0 : N_COLUMNS; i < cells->len; i++)
-                widths[i % N_COLUMNS] = MAX(widths[i % N_COLUMNS],
-                                            (int)output_width(cells->pdata[i]));
-        for (guint i = legend ? 0 : N_COLUMNS; i < cells->len; i++) {
-                const char *cell = g_ptr_array_index(cells, i);
-                guint column = i % N_COLUMNS;
-
-                if (column == N_COLUMNS - 1)
-                        puts(cell);
-                else
-                        printf("%s%*s", cell, widths[column] - (int)output_width(cell) + 2, "");
-        }
+        output_table(cells, N_COLUMNS);
 }
 
 static ExitStatus list(Ksctl *ctl, char **arguments)
