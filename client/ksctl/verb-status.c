@@ -159,6 +159,8 @@ static void print_next_steps(const KsState *state)
                                    _("'ksctl pause 5m' lets go for a while, to log in to a hotspot "
                                      "say."));
                 output_row(_("Next"), COLOUR_NONE, _("'ksctl off' releases it."));
+        } else if (g_str_equal(state->state, KS_STATE_PROTECTING)) {
+                output_row(_("Next"), COLOUR_NONE, _("'ksctl off' releases it."));
         }
 
         if (state->n_vpns == 0) {
