@@ -28,7 +28,11 @@ class KillswitchToggle extends QuickMenuToggle {
         this._service = service;
         this._addItems();
         this.connect('clicked', () => this._toggle());
-        this.connect('destroy', () => this._question?.close());
+        this.connect('destroy', () => {
+            this._question?.close();
+            // The shell keeps a menu when its toggle goes.
+            this.menu.destroy();
+        });
     }
 
     _addItems() {
