@@ -17,6 +17,7 @@ struct Service {
         gulong closed_handler;
         guint name_watch;
         bool is_connecting;
+        bool is_starting; /* the bus was asked to start the service */
         bool has_started; /* the service was there, or was asked to start, once */
 
         char *owner; /* unique name of who serves now; NULL for nobody */
@@ -176,12 +177,17 @@ static void on_started(GObject *source, GAsyncResult *result, gpointer userdata)
 
         if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
                 return;
+        service->is_starting = false;
         if (error && !service->owner)
                 forget_state(service, service->bus ? UNKNOWN_SERVICE : UNKNOWN_BUS);
 }
 
+/* Once at a time: some hosts look at a menu again and again. */
 static void start(Service *service)
 {
+        if (service->is_starting)
+                return;
+        service->is_starting = true;
         g_dbus_connection_call(service->bus, DBUS_NAME, DBUS_PATH, DBUS_NAME, "StartServiceByName",
                                g_variant_new("(su)", KS_BUS_NAME, 0), NULL, G_DBUS_CALL_FLAGS_NONE,
                                -1, service->cancellable, on_started, service);
