@@ -18,7 +18,7 @@
 typedef struct Copy {
         char *icon, *title, *body, *body_without_actions;
         BubbleAction actions[BUBBLE_ACTIONS_MAX + 1];
-        bool urgent, answers;
+        bool urgent, answers, lapses;
 } Copy;
 
 struct Bubbles {
@@ -33,9 +33,10 @@ struct Bubbles {
         bool is_missing;
         bool has_actions, has_markup;
 
-        Copy *next;   /* waits to be shown */
-        bool is_busy; /* a call to the server is under way */
-        bool is_closing;
+        Copy *next;    /* waits to be shown */
+        Copy *current; /* what the server was last asked to show */
+        bool is_busy;  /* a call to the server is under way */
+        bool is_withdrawing;
         guint32 id;   /* of the bubble on the screen; 0 for none */
         gint64 shown; /* when, CLOCK_MONOTONIC */
 };
@@ -67,6 +68,7 @@ static Copy *copy_new(const Bubble *bubble)
                 copy->actions[i] = bubble->actions[i];
         copy->urgent = bubble->urgent;
         copy->answers = bubble->answers;
+        copy->lapses = bubble->lapses;
         return copy;
 }
 
@@ -179,30 +181,56 @@ static bool has_to_wait(Bubbles *bubbles)
 
 static void show_next(Bubbles *bubbles)
 {
-        g_autoptr(Copy) copy = g_steal_pointer(&bubbles->next);
-
+        copy_free(bubbles->current);
+        bubbles->current = g_steal_pointer(&bubbles->next);
         g_clear_handle_id(&bubbles->timer, g_source_remove);
         bubbles->shown = g_get_monotonic_time();
-        call(bubbles, "Notify", arguments_of(bubbles, copy), G_VARIANT_TYPE("(u)"), on_shown);
+        call(bubbles, "Notify", arguments_of(bubbles, bubbles->current), G_VARIANT_TYPE("(u)"),
+             on_shown);
+}
+
+/* From now on nothing that is done to it counts, whenever the server gets to it. */
+static void close_current(Bubbles *bubbles, GAsyncReadyCallback done)
+{
+        guint32 id = bubbles->id;
+
+        bubbles->id = 0;
+        call(bubbles, "CloseNotification", g_variant_new("(u)", id), NULL, done);
+}
+
+/* Whether what is on the screen has to go. */
+static bool has_lapsed(const Bubbles *bubbles)
+{
+        return bubbles->is_withdrawing && bubbles->id > 0 && bubbles->current->lapses;
 }
 
 /* Does what is to be done next, one call at a time. */
 static void pump(Bubbles *bubbles)
 {
+        bool can_show;
+
         if (bubbles->is_busy)
                 return;
-        if (bubbles->is_closing) {
-                bubbles->is_closing = false;
-                if (bubbles->id > 0 && !bubbles->next)
-                        call(bubbles, "CloseNotification", g_variant_new("(u)", bubbles->id), NULL,
-                             on_done);
-        }
-        if (bubbles->is_busy || !bubbles->next)
-                return;
-        if (!bubbles->is_known)
-                call(bubbles, "GetCapabilities", NULL, G_VARIANT_TYPE("(as)"), on_capabilities);
-        else if (!has_to_wait(bubbles))
+        can_show = bubbles->next && bubbles->is_known && !has_to_wait(bubbles);
+        if (!can_show && has_lapsed(bubbles))
+                close_current(bubbles, on_done);
+        bubbles->is_withdrawing = false;
+        if (can_show)
                 show_next(bubbles);
+        else if (bubbles->next && !bubbles->is_known && !bubbles->is_busy)
+                call(bubbles, "GetCapabilities", NULL, G_VARIANT_TYPE("(as)"), on_capabilities);
+}
+
+/* Whether the bubble on the screen offers an action; only once, as it goes with the answer. */
+static bool takes_action(Bubbles *bubbles, const char *key)
+{
+        for (BubbleAction *a = bubbles->current->actions; a->key; a++) {
+                if (g_str_equal(a->key, key)) {
+                        bubbles->current->actions[0].key = NULL;
+                        return true;
+                }
+        }
+        return false;
 }
 
 static void on_signal(GDBusConnection *bus, const char *sender, const char *path,
@@ -226,7 +254,7 @@ static void on_signal(GDBusConnection *bus, const char *sender, const char *path
                    g_variant_is_of_type(arguments, G_VARIANT_TYPE("(us)"))) {
                 g_variant_get(arguments, "(u&s)", &id, &key);
                 /* One that was chosen as another text took its place is void. */
-                if (id == bubbles->id && id > 0 && !bubbles->is_busy)
+                if (id == bubbles->id && id > 0 && !bubbles->is_busy && takes_action(bubbles, key))
                         bubbles->acted(key, bubbles->userdata);
         }
 }
@@ -302,11 +330,15 @@ void bubbles_free(Bubbles *bubbles)
 {
         if (!bubbles)
                 return;
+        bubbles->is_withdrawing = true;
+        if (has_lapsed(bubbles))
+                close_current(bubbles, NULL);
         g_cancellable_cancel(bubbles->cancellable);
         g_bus_unwatch_name(bubbles->name_watch);
         g_dbus_connection_signal_unsubscribe(bubbles->bus, bubbles->subscription);
         g_clear_handle_id(&bubbles->timer, g_source_remove);
         copy_free(bubbles->next);
+        copy_free(bubbles->current);
         g_object_unref(bubbles->cancellable);
         g_object_unref(bubbles->bus);
         g_free(bubbles);
@@ -316,14 +348,25 @@ void bubbles_show(Bubbles *bubbles, const Bubble *bubble)
 {
         copy_free(bubbles->next);
         bubbles->next = copy_new(bubble);
+        /* It may have to wait, and what the one before it says is over now. */
+        if (bubble->lapses)
+                bubbles->is_withdrawing = true;
         pump(bubbles);
 }
 
-void bubbles_close(Bubbles *bubbles)
+void bubbles_withdraw(Bubbles *bubbles)
 {
-        g_clear_pointer(&bubbles->next, copy_free);
-        bubbles->is_closing = true;
+        if (bubbles->next && bubbles->next->lapses)
+                g_clear_pointer(&bubbles->next, copy_free);
+        bubbles->is_withdrawing = true;
         pump(bubbles);
+}
+
+bool bubbles_may_lapse(const Bubbles *bubbles)
+{
+        return (bubbles->next && bubbles->next->lapses) ||
+               (bubbles->current && bubbles->current->lapses &&
+                (bubbles->id > 0 || bubbles->is_busy));
 }
 
 bool bubbles_can_ask(const Bubbles *bubbles)

@@ -25,6 +25,7 @@ typedef struct Bubble {
         BubbleAction actions[BUBBLE_ACTIONS_MAX + 1];
         bool urgent;
         bool answers; /* something that the user has done, so it doesn't wait for its turn */
+        bool lapses;  /* tells what is true at the moment, and is taken back with it */
 } Bubble;
 
 typedef void (*BubbleActed)(const char *key, gpointer userdata);
@@ -40,7 +41,7 @@ typedef void (*BubbleActed)(const char *key, gpointer userdata);
 Bubbles *bubbles_new(GDBusConnection *bus, BubbleActed acted, gpointer userdata);
 
 /**
- * bubbles_free() - leave the bubble as it is, and forget it
+ * bubbles_free() - take back what lapses, and leave any other bubble as it is
  * @bubbles: (transfer full): may be NULL
  */
 void bubbles_free(Bubbles *bubbles);
@@ -51,15 +52,26 @@ void bubbles_free(Bubbles *bubbles);
  * @bubble: what to show; copied
  *
  * Those that answer nothing come no faster than one in a few seconds; of several that wait, the
- * last one is shown.
+ * last one is shown. An action counts once, and while its bubble is there.
  */
 void bubbles_show(Bubbles *bubbles, const Bubble *bubble);
 
 /**
- * bubbles_close() - take back what is shown or waits
+ * bubbles_withdraw() - take back what isn't true any more
  * @bubbles: the bubbles
+ *
+ * What is shown or waits is closed, if it is one that lapses. When another one follows at once it
+ * takes that one's place instead.
  */
-void bubbles_close(Bubbles *bubbles);
+void bubbles_withdraw(Bubbles *bubbles);
+
+/**
+ * bubbles_may_lapse() - whether one that lapses is on the screen, or waits for its turn
+ * @bubbles: the bubbles
+ *
+ * Returns: false when bubbles_withdraw() would have nothing to do.
+ */
+bool bubbles_may_lapse(const Bubbles *bubbles);
 
 /**
  * bubbles_can_ask() - whether the user can be asked by a bubble

@@ -55,7 +55,9 @@ static void on_changed(bool settled, gpointer userdata)
         if (!tray->service)
                 return;
         update(tray);
-        if (settled)
+        if (!settled)
+                tell_changing(tray->tell);
+        else
                 tell_state(tray->tell, service_state(tray->service), service_unknown(tray->service),
                            service_reason(tray->service));
 }

@@ -26,16 +26,32 @@
 /* How long a restart of the service may take before its absence is worth a word. */
 #define ABSENCE_USEC (5 * G_USEC_PER_SEC)
 
+/* How long the service may take to tell the details of a new state, and one bubble takes the place
+ * of another; after that the old one is taken back. */
+#define CHANGE_USEC (G_USEC_PER_SEC / 2)
+
+/* What the bubble is about. */
+typedef enum Topic {
+        TOPIC_OTHER,
+        TOPIC_STATE,
+        TOPIC_PAUSE_END,
+        TOPIC_QUESTION,
+} Topic;
+
 struct Tell {
         Bubbles *bubbles;
         const Prefs *prefs;
         TellAnswered answered;
         gpointer userdata;
-        bool is_asking; /* the question is on the screen */
+        Topic topic; /* of the last bubble */
 
         /* What was true when it was last known. */
         char *word;
         char *problems;
+
+        char *known;   /* everything there is to say now */
+        char *told;    /* what the last bubble has said of that, or relies on */
+        Alarm *change; /* from a change until its details are known */
 
         Alarm *alarm; /* only during a pause */
         uint64_t alarm_deadline;
@@ -45,23 +61,34 @@ struct Tell {
         bool was_absent; /* and that was said */
 };
 
-static void show(Tell *tell, Bubble *bubble)
+static void show(Tell *tell, Topic topic, Bubble *bubble)
 {
-        tell->is_asking = false;
+        tell->topic = topic;
+        g_free(tell->told);
+        tell->told = g_strdup(tell->known);
+        bubble->lapses = topic != TOPIC_OTHER;
         bubbles_show(tell->bubbles, bubble);
+}
+
+static void withdraw(Tell *tell)
+{
+        tell->topic = TOPIC_OTHER;
+        bubbles_withdraw(tell->bubbles);
 }
 
 static void on_action(const char *key, gpointer userdata)
 {
         Tell *tell = userdata;
 
+        /* Not every server closes a bubble that was answered. */
+        withdraw(tell);
+        /* Up is safe at any time; down was meant for a state that has ended meanwhile. */
         if (g_str_equal(key, KEY_TURN_ON))
                 tell->answered(TELL_TURN_ON, tell->userdata);
-        else if (g_str_equal(key, KEY_PAUSE))
+        else if (g_str_equal(key, KEY_PAUSE) && !tell->change)
                 tell->answered(TELL_PAUSE, tell->userdata);
-        else if (g_str_equal(key, KEY_TURN_OFF) && tell->is_asking)
+        else if (g_str_equal(key, KEY_TURN_OFF) && !tell->change)
                 tell->answered(TELL_TURN_OFF, tell->userdata);
-        tell->is_asking = false;
 }
 
 Tell *tell_new(GDBusConnection *bus, const Prefs *prefs, TellAnswered answered, gpointer userdata)
@@ -82,8 +109,11 @@ void tell_free(Tell *tell)
         bubbles_free(tell->bubbles);
         alarm_free(tell->alarm);
         alarm_free(tell->absence);
+        alarm_free(tell->change);
         g_free(tell->word);
         g_free(tell->problems);
+        g_free(tell->known);
+        g_free(tell->told);
         g_free(tell);
 }
 
@@ -127,11 +157,11 @@ static void show_state(Tell *tell, const KsState *state, Unknown why, const char
                 .body = body,
                 .urgent = face_is_urgent(face),
                 /* A question is no longer the right one. */
-                .answers = answers || tell->is_asking,
+                .answers = answers || tell->topic == TOPIC_QUESTION,
         };
 
         add_actions(&bubble, state);
-        show(tell, &bubble);
+        show(tell, TOPIC_STATE, &bubble);
 }
 
 static void on_alarm(gpointer userdata)
@@ -148,7 +178,7 @@ static void on_alarm(gpointer userdata)
         };
 
         if (tell->prefs->notifications)
-                show(tell, &bubble);
+                show(tell, TOPIC_PAUSE_END, &bubble);
 }
 
 static void set_alarm(Tell *tell, const KsState *state)
@@ -190,9 +220,8 @@ static void on_absence(gpointer userdata)
 /* Nothing is known, so what may be on the screen need not be true. */
 static void note_absence(Tell *tell, Unknown why)
 {
-        if (tell->is_asking)
-                bubbles_close(tell->bubbles);
-        tell->is_asking = false;
+        if (g_strcmp0(tell->told, tell->known) != 0)
+                withdraw(tell);
         tell->why = why;
         if (!tell->absence && tell->word)
                 tell->absence = alarm_new(ABSENCE_USEC, on_absence, tell);
@@ -218,22 +247,54 @@ static bool note_state(Tell *tell, const KsState *state)
         return is_news && (!is_first || state->degraded[0]);
 }
 
+/* What the last bubble has said is brought up to date, or taken back, as it is true no longer. */
+static void correct(Tell *tell, const KsState *state, Unknown why)
+{
+        if (tell->topic == TOPIC_STATE && tell->prefs->notifications &&
+            bubbles_may_lapse(tell->bubbles))
+                show_state(tell, state, why, "", false);
+        else
+                withdraw(tell);
+}
+
+static void note_known(Tell *tell, const KsState *state, Unknown why)
+{
+        g_free(tell->known);
+        tell->known = describe(state, why, "");
+}
+
 void tell_state(Tell *tell, const KsState *state, Unknown why, const char *reason)
 {
+        alarm_free(tell->change);
+        tell->change = NULL;
         set_alarm(tell, state);
+        note_known(tell, state, why);
         if (!state) {
                 note_absence(tell, why);
         } else if (note_state(tell, state)) {
                 if (tell->prefs->notifications)
                         show_state(tell, state, why, telling_reason(state, reason), false);
-                else if (tell->is_asking)
-                        bubbles_close(tell->bubbles);
-                tell->is_asking = false;
+                else
+                        withdraw(tell);
+        } else if (tell->topic != TOPIC_QUESTION && g_strcmp0(tell->told, tell->known) != 0) {
+                correct(tell, state, why);
         }
+}
+
+static void on_change_lasts(gpointer userdata)
+{
+        withdraw(userdata);
+}
+
+void tell_changing(Tell *tell)
+{
+        if (!tell->change)
+                tell->change = alarm_new(CHANGE_USEC, on_change_lasts, tell);
 }
 
 void tell_now(Tell *tell, const KsState *state, Unknown why)
 {
+        note_known(tell, state, why);
         show_state(tell, state, why, "", true);
 }
 
@@ -262,8 +323,7 @@ bool tell_question(Tell *tell, const KsState *state)
         }
         if (!can_ask)
                 bubble.title = face_title(face);
-        show(tell, &bubble);
-        tell->is_asking = can_ask;
+        show(tell, TOPIC_QUESTION, &bubble);
         return can_ask;
 }
 
@@ -277,7 +337,7 @@ void tell_outcome(Tell *tell, const Outcome *outcome)
                 .answers = true,
         };
 
-        show(tell, &bubble);
+        show(tell, TOPIC_OTHER, &bubble);
 }
 
 void tell_missing_tray(Tell *tell)
@@ -291,7 +351,7 @@ void tell_missing_tray(Tell *tell)
                 .answers = true,
         };
 
-        show(tell, &bubble);
+        show(tell, TOPIC_OTHER, &bubble);
 }
 
 void tell_about(Tell *tell)
@@ -305,5 +365,5 @@ void tell_about(Tell *tell)
                 .answers = true,
         };
 
-        show(tell, &bubble);
+        show(tell, TOPIC_OTHER, &bubble);
 }

@@ -44,9 +44,18 @@ void tell_free(Tell *tell);
  * @why: why it isn't
  * @reason: why it changed, as StateChanged has it
  *
- * That nothing is known is said once it has lasted: a restart of the service takes a moment.
+ * What a bubble says of another state is taken back at once. That nothing is known is said once it
+ * has lasted: a restart of the service takes a moment.
  */
 void tell_state(Tell *tell, const KsState *state, Unknown why, const char *reason);
+
+/**
+ * tell_changing() - have nothing more said of the state before, as there is another one
+ * @tell: the teller
+ *
+ * What it is like is told by tell_state(), in a moment if the service answers as it should.
+ */
+void tell_changing(Tell *tell);
 
 /**
  * tell_now() - say what the state is, because somebody wants to know

@@ -163,7 +163,7 @@ def test_click_raises_at_once_and_asks_before_it_lowers(alone, session):
     session.act(question["id"], "turn-off")
     since = session.panel.mark()
     session.click()
-    session.bubble(since, lambda bubble: bubble["title"] == "Turn the kill switch off?")
+    question = session.bubble(since, lambda bubble: bubble["title"] == "Turn the kill switch off?")
     assert root.state()[0] == "blocking"
     session.act(question["id"], "turn-off")
     session.until("off")

@@ -286,9 +286,117 @@ def test_bubbles_take_each_other_s_place(puppet):
         puppet.change("protecting", "blocking", "vpn-down")
     puppet.change("blocking", "protecting", "vpn-up")
     last = puppet.bubble(since, lambda bubble: bubble["title"] == "Kill switch: protected")
-    assert (last["replaces"], last["id"], last["urgency"]) == (first["id"], first["id"], 1)
+    assert last["urgency"] == 1
+    puppet.ended(first, since)
     spent = time.monotonic() - begun
     assert len(puppet.panel.seen("bubble", since)) <= 2 + spent // 3
+
+
+def protecting(puppet):
+    puppet.panel.order("serve")
+    puppet.start()
+    puppet.panel.wait("asked")
+    puppet.answer("protecting", Engaged=["b", True])
+    puppet.until("protecting")
+
+
+def blocking(puppet):
+    """The bubble that says so."""
+    since = puppet.panel.mark()
+    puppet.change("protecting", "blocking", "vpn-down")
+    return puppet.bubble(since, lambda bubble: bubble["title"] == "Kill switch: blocking, no VPN")
+
+
+def told(session, title):
+    """The bubble for whoever starts the tray once more."""
+    since = session.panel.mark()
+    assert session.run().returncode == 0
+    return session.bubble(since, lambda bubble: bubble["title"] == title)
+
+
+def asked(puppet, since):
+    """What of the service was asked for, but its state."""
+    return [method for method in puppet.panel.seen("asked", since) if method != "GetState"]
+
+
+def test_bubbles_end_with_what_they_say(puppet):
+    protecting(puppet)
+    first = blocking(puppet)
+    # Too soon for another one, but what it says is over.
+    since = puppet.panel.mark()
+    puppet.change("blocking", "protecting", "vpn-up")
+    puppet.ended(first, since)
+    second = told(puppet, "Kill switch: protected")
+    # The service tells nothing more of its new state than the signal does.
+    since = puppet.panel.mark()
+    puppet.signal("protecting", "blocking", "vpn-down")
+    puppet.ended(second, since)
+    puppet.panel.wait("asked", since)
+    puppet.answer("blocking", Engaged=["b", True])
+    third = told(puppet, "Kill switch: blocking, no VPN")
+    since = puppet.panel.mark()
+    puppet.panel.order("leave", name="org.killswitch1")
+    puppet.until("unknown")
+    puppet.ended(third, since)
+
+
+def test_bubble_follows_the_details(puppet):
+    def through(device):
+        vpn = {"Name": ["s", device], "Interface": ["s", device], "Up": ["b", True], "Default": ["b", True]}
+        puppet.answer("protecting", Engaged=["b", True], Vpns=["aa{sv}", [vpn]])
+    puppet.panel.order("serve")
+    puppet.start()
+    puppet.panel.wait("asked")
+    through("wg0")
+    puppet.until("protecting")
+    bubble = told(puppet, "Kill switch: protected")
+    assert "through wg0" in bubble["body"]
+    since = puppet.panel.mark()
+    puppet.open()
+    puppet.panel.wait("asked", since)
+    through("wg1")
+    puppet.ended(bubble, since)
+    assert "through wg1" in puppet.bubble(since)["body"]
+
+
+def test_answer_stays_while_the_state_changes(puppet):
+    protecting(puppet)
+    since = puppet.panel.mark()
+    puppet.choose("About")
+    about = puppet.bubble(since)
+    puppet.panel.order("leave", name="org.killswitch1")
+    puppet.until("unknown")
+    puppet.panel.order("serve")
+    puppet.panel.wait("asked", since)
+    puppet.answer("blocking", Engaged=["b", True])
+    puppet.until("blocking")
+    bubble = told(puppet, "Kill switch: blocking, no VPN")
+    assert bubble["replaces"] == about["id"] and puppet.panel.seen("closed", since) == []
+
+
+def test_action_of_a_bubble_that_is_over(puppet):
+    protecting(puppet)
+    bubble = blocking(puppet)
+    since = puppet.panel.mark()
+    puppet.act(bubble["id"], "turn-off")
+    puppet.signal("blocking", "protecting", "vpn-up")
+    puppet.until("protecting")
+    # Whoever is about to click reads of another state.
+    puppet.act(bubble["id"], "pause")
+    puppet.choose("About")
+    puppet.bubble(since, lambda bubble: bubble["title"].startswith("killswitch "))
+    puppet.event(next(number for number, entry in puppet.layout_all() if entry.get("label") == "Turn on"), "clicked")
+    puppet.panel.wait("asked", since, lambda method: method == "Engage")
+    assert asked(puppet, since) == ["Engage"]
+
+
+def test_nothing_is_claimed_by_a_tray_that_has_ended(puppet):
+    protecting(puppet)
+    bubble = blocking(puppet)
+    since = puppet.panel.mark()
+    puppet.choose("Quit")
+    puppet.ended(bubble, since)
+    proc.until(lambda: not puppet.tray.running(), "the end", LIMIT)
 
 
 def test_bubbles_can_be_switched_off(puppet):
@@ -323,8 +431,14 @@ def test_pause_that_is_about_to_end(alone, session):
     root.call("Pause", 70 * SECOND)
     bubble = session.bubble(since, lambda bubble: bubble["title"] == "The pause is about to end")
     assert root.state()[1]["Remaining"] < 61 * SECOND
+    since = session.panel.mark()
     session.act(bubble["id"], "pause")
     proc.until(lambda: root.state()[1]["Remaining"] > 200 * SECOND, "the pause to last longer", LIMIT)
+    session.ended(bubble, since)
+    # It isn't about to end any more, nor is there anything left to be chosen.
+    session.act(bubble["id"], "turn-on")
+    bubble = told(session, "Kill switch: paused, not protected")
+    assert root.state()[0] == "paused"
     session.act(bubble["id"], "turn-on")
     session.until("blocking")
 

@@ -25,7 +25,7 @@ NOTIFICATIONS = """<node><interface name='org.freedesktop.Notifications'>
 <method name='CloseNotification'><arg type='u' direction='in'/></method></interface></node>"""
 SERVICE = """<node><interface name='org.killswitch1'>
 <method name='GetState'><arg type='s' direction='out'/><arg type='a{sv}' direction='out'/></method>
-<method name='Engage'/><method name='Release'/>
+<method name='Engage'/><method name='Release'/><method name='Pause'><arg type='t' direction='in'/></method>
 </interface></node>"""
 
 owned = {}

@@ -177,6 +177,12 @@ class Session:
     def bubble(self, since=0, wanted=lambda bubble: True):
         return self.panel.wait("bubble", since, wanted)
 
+    def ended(self, bubble, since):
+        """Waits until a bubble is closed, or another one has taken its place."""
+        def ends(event):
+            return event.get("closed") == bubble["id"] or event.get("bubble", {}).get("replaces") == bubble["id"]
+        self.panel.wait_event(ends, f"the end of {bubble['title']}", since, LIMIT)
+
     def act(self, number, key):
         self.panel.order("emit", path=NOTIFICATIONS_PATH, interface=NOTIFICATIONS, member="ActionInvoked", signature="us",
                          arguments=[number, key])
