@@ -71,8 +71,21 @@ static void on_outcome(const Outcome *outcome, gpointer userdata)
         update(tray);
 }
 
+/* One question for a password at a time, however often a click comes, and from however old a menu;
+ * but nothing that keeps it up has to wait for another one's answer. */
+static bool may_ask(const Tray *tray, const char *method)
+{
+        return g_str_equal(method, "Engage") || g_str_equal(method, "Confirm") ||
+               !service_is_asking(tray->service);
+}
+
 static void change(Tray *tray, const char *method, GVariant *arguments)
 {
+        if (!may_ask(tray, method)) {
+                if (arguments)
+                        g_variant_unref(g_variant_ref_sink(arguments));
+                return;
+        }
         service_change(tray->service, method, arguments);
         update(tray);
 }

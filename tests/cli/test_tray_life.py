@@ -390,6 +390,17 @@ def test_action_of_a_bubble_that_is_over(puppet):
     assert asked(puppet, since) == ["Engage"]
 
 
+def test_second_click_asks_for_no_second_password(puppet):
+    protecting(puppet)
+    since = puppet.panel.mark()
+    number, pause, on = (next(number for number, entry in puppet.layout_all() if entry.get("label") == label)
+                         for label in ("Turn off", "5 minutes", "Turn on"))
+    for entry in (number, number, pause, on):
+        puppet.event(entry, "clicked")
+    puppet.panel.wait("asked", since, lambda method: method == "Engage")
+    assert asked(puppet, since) == ["Release", "Engage"]
+
+
 def test_nothing_is_claimed_by_a_tray_that_has_ended(puppet):
     protecting(puppet)
     bubble = blocking(puppet)

@@ -5,7 +5,7 @@ notification server, and a service that answers when it is told to. It is caller
 {"do": "watch"} and {"do": "notify", "capabilities"} take the names and tell what comes as
 {"watched": NAME} and {"bubble": {...}} or {"closed": ID}; {"do": "leave", "name"} gives one up;
 {"do": "serve"} takes the service's name and tells {"asked": METHOD}; {"do": "answer", "state", "details"} answers
-the oldest GetState; {"do": "emit", ...} sends a signal, to everybody or to one "destination"."""
+the oldest GetState, and a Release is never answered, as if somebody thought about the password; {"do": "emit", ...} sends a signal, to everybody or to one "destination"."""
 
 import collections
 import itertools
@@ -61,7 +61,7 @@ def service(_bus, _sender, _path, _interface, method, _arguments, invocation):
     tell(asked=method)
     if method == "GetState":
         questions.append(invocation)
-    else:
+    elif method != "Release":
         invocation.return_value(None)
 
 
