@@ -66,8 +66,7 @@ static void on_outcome(const Outcome *outcome, gpointer userdata)
 {
         Tray *tray = userdata;
 
-        if (outcome->message)
-                tell_outcome(tray->tell, outcome);
+        tell_outcome(tray->tell, outcome);
         update(tray);
 }
 
@@ -84,6 +83,7 @@ static void change(Tray *tray, const char *method, GVariant *arguments)
         if (!may_ask(tray, method)) {
                 if (arguments)
                         g_variant_unref(g_variant_ref_sink(arguments));
+                tell_waiting(tray->tell);
                 return;
         }
         service_change(tray->service, method, arguments);

@@ -36,6 +36,7 @@ typedef enum Topic {
         TOPIC_STATE,
         TOPIC_PAUSE_END,
         TOPIC_QUESTION,
+        TOPIC_WAITING,
 } Topic;
 
 struct Tell {
@@ -327,7 +328,19 @@ bool tell_question(Tell *tell, const KsState *state)
         return can_ask;
 }
 
-void tell_outcome(Tell *tell, const Outcome *outcome)
+void tell_waiting(Tell *tell)
+{
+        Bubble bubble = {
+                .icon = "killswitch",
+                .title = _("Kill switch"),
+                .body = _("Waiting for the service; a password may be asked for"),
+                .answers = true,
+        };
+
+        show(tell, TOPIC_WAITING, &bubble);
+}
+
+static void tell_failure(Tell *tell, const Outcome *outcome)
 {
         g_autofree char *body = failure_explain(outcome);
         Bubble bubble = {
@@ -340,14 +353,24 @@ void tell_outcome(Tell *tell, const Outcome *outcome)
         show(tell, TOPIC_OTHER, &bubble);
 }
 
+void tell_outcome(Tell *tell, const Outcome *outcome)
+{
+        if (outcome->message)
+                tell_failure(tell, outcome);
+        else if (tell->topic == TOPIC_WAITING)
+                withdraw(tell);
+}
+
 void tell_missing_tray(Tell *tell)
 {
         Bubble bubble = {
                 .icon = "killswitch",
                 .title = _("This desktop has no place for the kill switch's icon"),
                 .body = _("GNOME shows such icons with the extension \"AppIndicator and "
-                          "KStatusNotifierItem Support\". Until there is a place the kill switch "
-                          "is shown by bubbles only, and 'ksctl' has everything else."),
+                          "KStatusNotifierItem Support\", and 'gnome-extensions enable "
+                          "killswitch@killswitch1.org' adds a toggle to its quick settings. "
+                          "Without a place there are bubbles only, and 'ksctl' has everything "
+                          "else."),
                 .answers = true,
         };
 

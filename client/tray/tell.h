@@ -75,9 +75,15 @@ void tell_now(Tell *tell, const KsState *state, Unknown why);
 bool tell_question(Tell *tell, const KsState *state);
 
 /**
- * tell_outcome() - say why something wasn't done
+ * tell_waiting() - say that something else has to be answered first
  * @tell: the teller
- * @outcome: of a call that has failed
+ */
+void tell_waiting(Tell *tell);
+
+/**
+ * tell_outcome() - say why something wasn't done, or no more that it is waited for
+ * @tell: the teller
+ * @outcome: of a call
  */
 void tell_outcome(Tell *tell, const Outcome *outcome);
 

@@ -399,6 +399,7 @@ def test_second_click_asks_for_no_second_password(puppet):
         puppet.event(entry, "clicked")
     puppet.panel.wait("asked", since, lambda method: method == "Engage")
     assert asked(puppet, since) == ["Release", "Engage"]
+    assert "password" in puppet.bubble(since)["body"]
 
 
 def test_nothing_is_claimed_by_a_tray_that_has_ended(puppet):
