@@ -15,6 +15,8 @@
 /* Not every host tells when it closes the menu. */
 #define TICKS_MAX 60
 #define HEAD_LINES 3
+/* More than a screen has room for. */
+#define PROBLEM_LINES 60
 
 /* What an entry stands for. */
 typedef struct Meaning {
@@ -258,6 +260,10 @@ static void show_problems(Menu *menu, const MenuView *view)
         for (char **sentence = sentences; *sentence; sentence++)
                 entry_wrap(*sentence, lines);
         entry_set_visible(menu->problems, lines->len > 0);
+        if (lines->len > PROBLEM_LINES) {
+                g_ptr_array_set_size(lines, PROBLEM_LINES);
+                g_ptr_array_add(lines, g_strdup("…"));
+        }
         g_ptr_array_add(lines, NULL);
         entry_set_lines(menu->problems, (char **)lines->pdata);
 }

@@ -268,6 +268,16 @@ def test_hostile_names(puppet, markup):
     assert SHOWN not in bubble["title"] and ESCAPED not in bubble["title"]
 
 
+def test_menu_has_an_end(puppet):
+    puppet.panel.order("serve")
+    puppet.start()
+    puppet.panel.wait("asked")
+    puppet.answer("blocking", Engaged=["b", True], Degraded=["as", ["word " * 50000]])
+    puppet.until("degraded")
+    lines = [label for label, _, _ in puppet.entry("What is wrong")[2]]
+    assert 10 < len(lines) < 100 and lines[-1] == "…"
+
+
 def test_bubbles_take_each_other_s_place(puppet):
     puppet.panel.order("serve")
     puppet.start()
