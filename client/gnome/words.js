@@ -90,7 +90,7 @@ var Words = class {
     get headline() {
         switch (this._state) {
         case 'off':
-            return _('Not protected: the kill switch is off, and traffic leaves this machine directly.');
+            return this._headlineOff();
         case 'blocking':
             return this._degraded.length > 0
                 ? _('Blocking, with problems: no VPN is up, so nothing leaves this machine for the internet.')
@@ -99,22 +99,46 @@ var Words = class {
             return this._headlineProtecting();
         case 'paused':
             return _('Not protected: the kill switch is paused, and traffic leaves this machine directly.');
-        default:
+        case 'unknown':
             return _("The state is unknown: the kill switch service isn't running.");
+        default:
+            return fill(_("The state is '%s', which this program is too old to explain."), harmless(this._state));
         }
     }
 
+    _headlineOff() {
+        const carriers = this._interfaces(true);
+        if (!carriers)
+            return _('Not protected: the kill switch is off, and traffic leaves this machine directly.');
+        return fill(_('Not protected: the kill switch is off. %s is up, but nothing holds traffic to it.'), carriers);
+    }
+
     _headlineProtecting() {
-        const carrier = this._vpns.find(vpn => vpn.Up && vpn.Default);
-        if (!carrier) {
-            return this._degraded.length > 0
-                ? _('Protected, with problems: traffic leaves this machine only through a VPN.')
-                : _('Protected: traffic leaves this machine only through a VPN.');
+        const isDegraded = this._degraded.length > 0;
+        const carriers = this._interfaces(true);
+        const others = this._interfaces(false);
+        if (carriers) {
+            return fill(isDegraded
+                ? _('Protected, with problems: all traffic to the internet goes through %s.')
+                : _('Protected: all traffic to the internet goes through %s.'), carriers);
         }
-        const sentence = this._degraded.length > 0
-            ? _('Protected, with problems: all traffic to the internet goes through %s.')
-            : _('Protected: all traffic to the internet goes through %s.');
-        return sentence.replace('%s', () => harmless(carrier.Interface));
+        if (others) {
+            return fill(isDegraded
+                ? _('Protected, with problems: only the networks behind %s can be reached.')
+                : _('Protected: only the networks behind %s can be reached.'), others);
+        }
+        return isDegraded
+            ? _('Protected, with problems: traffic leaves this machine only through a VPN.')
+            : _('Protected: traffic leaves this machine only through a VPN.');
+    }
+
+    // The interfaces that are up: those that carry everything, or the others.
+    _interfaces(isDefault) {
+        const join = isDefault ? _('%s or %s') : _('%s and %s');
+
+        return this._vpns.filter(vpn => vpn.Up && !!vpn.Default === isDefault)
+            .map(vpn => harmless(vpn.Interface))
+            .reduce((list, name) => list ? fill(join, list, name) : name, '');
     }
 
     // When it comes back, or lets go, by itself; an empty text when it doesn't.
@@ -125,7 +149,7 @@ var Words = class {
         const sentence = this._isTrial
             ? _('On trial until %s, then it releases itself')
             : _('Paused until %s, then it engages by itself');
-        return sentence.replace('%s', time);
+        return fill(sentence, time);
     }
 
     // What is wrong, and what to do: a sentence each.
@@ -136,6 +160,13 @@ var Words = class {
         return [_("What it has set up in the kernel stays in force. Start it with 'sudo systemctl start killswitchd.service'; 'journalctl -u killswitchd' tells why it doesn't run.")];
     }
 };
+
+// Puts texts where a sentence has its places for them, which a translation may have numbered; "%s" in them is none.
+function fill(sentence, ...texts) {
+    let next = 0;
+
+    return sentence.replace(/%(?:(\d+)\$)?s/g, (place, number) => texts[number ? number - 1 : next++]);
+}
 
 function harmless(text) {
     return text.replace(HARMFUL, '\ufffd');

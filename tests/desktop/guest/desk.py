@@ -87,9 +87,13 @@ class Desk:
 
     # The eyes
 
-    def tree(self):
+    def tree(self, *options):
         """What the programs show, in the order in which they tell it."""
-        return json.loads(self.run("python3", "-W", "ignore", "/share/tree.py").splitlines()[-1])
+        return json.loads(self.run("python3", "-W", "ignore", "/share/tree.py", *options).splitlines()[-1])
+
+    def has(self, name):
+        """Whether there is anything of that name, be it hidden."""
+        return any(entry["name"] == name for entry in self.tree("all"))
 
     def all(self, name, role=None):
         """Everything shown whose name matches, and whose role does."""

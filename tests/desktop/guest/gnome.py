@@ -152,6 +152,9 @@ def the_password_lowers_it():
     desk.password("root")
     becomes("off")
     desk.shows("off, not protected", "off")
+    desk.menu()
+    desk.see(f"Not protected: the kill switch is off. {beside.LINK} is up, but nothing holds traffic to it.")
+    desk.leave()
 
 
 @check
@@ -192,8 +195,10 @@ def extensions(*uuids):
 
 @check
 def disabled_it_leaves_nothing():
+    assert desk.has("Pause for 5 minutes")
     extensions(APPINDICATOR)
     desk.gone("Kill switch.*")
+    eventually(lambda: not desk.has("Pause for 5 minutes"), "its menu is gone")
     desk.click(desk.see("System", "menu"))
     desk.see("Dark Mode")
     assert not desk.all("Kill switch.*")

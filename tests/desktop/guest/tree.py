@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Prints what the programs of a session show, as they tell it to a screen reader: a line of JSON for everything that
-is on the screen."""
+is on the screen; with "all", also for what is hidden."""
 import json
 import sys
 
@@ -10,10 +10,13 @@ gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi, GLib  # noqa: E402  pylint: disable=wrong-import-position
 
 
+ALL = sys.argv[1:] == ["all"]
+
+
 def walk(node, found):
     """Collect what is shown at or below a node."""
     states = node.get_state_set()
-    if not states.contains(Atspi.StateType.SHOWING) and node.get_role() != Atspi.Role.APPLICATION:
+    if not ALL and not states.contains(Atspi.StateType.SHOWING) and node.get_role() != Atspi.Role.APPLICATION:
         return
     if node.get_component_iface():
         box = node.get_extents(Atspi.CoordType.SCREEN)
