@@ -57,6 +57,9 @@ class KillswitchToggle extends QuickMenuToggle {
     // Shows what the words say.
     showWords(words) {
         this._words = words;
+        // It says that it is on.
+        if (!words.inForce)
+            this._question?.close();
         // The toggle has two lines from version 44 on.
         if ('subtitle' in this)
             this.set({title: _('Kill switch'), subtitle: words.label});
@@ -112,7 +115,9 @@ class KillswitchToggle extends QuickMenuToggle {
                 this._call('Release');
             },
         }]);
-        this._question.open();
+        // Something else may hold the keyboard; the next click asks again then.
+        if (!this._question.open())
+            this._question.destroy();
     }
 
     async _call(method, parameters) {

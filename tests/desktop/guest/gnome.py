@@ -134,6 +134,18 @@ def a_click_asks_before_it_lowers():
 
 
 @check
+def the_question_goes_when_it_is_no_longer_the_right_one():
+    desk.click(desk.toggle())
+    desk.see(QUESTION)
+    out("ksctl pause 5m")
+    becomes("paused")
+    desk.gone(QUESTION)
+    out("ksctl on")
+    becomes("protecting")
+    desk.see("Kill switch: protected", "panel")
+
+
+@check
 def a_dismissed_password_lowers_nothing():
     desk.click(desk.toggle())
     desk.click(desk.see("Turn off", "push button"))
