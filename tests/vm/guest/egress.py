@@ -132,6 +132,20 @@ def an_uplink_of_the_same_name_and_number_is_guarded_again():
 
 
 @check
+def an_uplink_that_goes_while_the_guard_is_written_is_guarded_again():
+    """The service writes it because of the VLAN, and hears of the uplink when that is back."""
+    for pause in range(500, 4500, 500):
+        out(f"ip link add link {LINK} name tagged type vlan id 5")
+        eventually(lambda: "tagged" in out("nft list table netdev killswitch"), "the VLAN is guarded")
+        out("bash", "-c", f"""ip link delete tagged; for ((i = 0; i < {pause}; i++)); do :; done
+            ip link set {LINK} netns away; ip -n away link set {LINK} netns 1""")
+        out(f"""ip addr add {HOST4}/24 dev {LINK}; ip addr add {HOST6}/64 dev {LINK} nodad; ip link set {LINK} up
+            ip route add default via {ROUTER4}""")
+        eventually(lambda: LINK in out("nft list table netdev killswitch"), f"the uplink is guarded ({pause})")
+    assert leaked(lambda: send(4, PUBLIC4)) == 0
+
+
+@check
 def released_it_is_gone():
     out("ksctl off")
     world.nothing_left()
