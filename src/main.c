@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <glib-unix.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 #include "policy/without.h"
 #endif
 
+/* The C library's own limit as it starts. */
+#define MMAP_THRESHOLD (128 * 1024)
 #define SYSTEM_BUS "unix:path=/run/dbus/system_bus_socket"
 
 static const char help[] =
@@ -157,6 +160,9 @@ static int serve(KsManager *manager, KsEngine *engine)
         GSource *source = NULL;
         sd_bus *bus = NULL;
 
+        /* What large messages took goes back to the kernel once they are answered. By itself the
+         * C library raises the limit with each one that is freed, and keeps what is smaller. */
+        mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
         g_unix_signal_add(SIGTERM, on_signal, self.loop);
         g_unix_signal_add(SIGINT, on_signal, self.loop);
         if (open_bus(&bus) >= 0 && start(manager, engine, bus) >= 0) {
