@@ -15,7 +15,7 @@ from lib.machine import environment
 from lib.sources import read
 
 LOCALES = f"{proc.LAB}/locales"
-TUNNEL = f"{os.path.dirname(proc.__file__)}/tunnel.py"
+TUNNEL = f"{proc.LAB}/bin/tunnel.py"
 # What a template has to have in letters to be sought before a text is taken for a list.
 LONG = 10
 

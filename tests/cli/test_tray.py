@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """killswitch-tray on a session bus: the icon in each state of the real service, its menu, and a click."""
 
-import os
-
 import pytest
 
 from lib import proc
@@ -13,7 +11,7 @@ from lib.internet import HostAlone
 from lib.machine import ROOT_PASSWORD, environment
 from lib.tray import LIMIT, Session
 
-TUNNEL = f"{os.path.dirname(proc.__file__)}/tunnel.py"
+TUNNEL = f"{proc.LAB}/bin/tunnel.py"
 # A name that shells, menus and markup could take for something else.
 ODD = """
 [VPN my_home_vpn]

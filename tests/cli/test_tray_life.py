@@ -213,7 +213,7 @@ def test_others_signals_count_for_nothing(alone, session):
     session.start()
     session.until("off")
     name = session.name_at_the_service(root)
-    guest = Panel("guest", script=f"{os.path.dirname(proc.__file__)}/panel.py")
+    guest = Panel("guest", script=f"{proc.LAB}/bin/panel.py")
     alone.callers.append(guest)
     icons = session.follow_icons()
     for signature, arguments in (("sss", ["off", "protecting", "vpn-up"]), ("s", ["protecting"])):

@@ -15,7 +15,7 @@ from lib.senders import patient
 from lib.wireguard import CLIENT, MARK, PORT, SERVER_PORT
 
 programs = []
-TUNNEL = f"{os.path.dirname(proc.__file__)}/tunnel.py"
+TUNNEL = f"{proc.LAB}/bin/tunnel.py"
 SERVER = "198.51.100.10"
 
 

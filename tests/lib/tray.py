@@ -12,7 +12,6 @@ from .bus import PROPERTIES, Caller
 from .daemon import COMPLAINT
 from .machine import environment
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 ITEM = "org.kde.StatusNotifierItem"
 ITEM_PATH = "/StatusNotifierItem"
 MENU = "com.canonical.dbusmenu"
@@ -62,7 +61,7 @@ class Session:
         self.bus = self.spawn("session-bus", ["dbus-daemon", "--nofork", "--nopidfile", f"--config-file={self.home}/bus.conf"])
         proc.until(lambda: os.path.exists(f"{self.home}/bus") or not self.bus.running(), "the session's bus")
         # caller.py speaks to the bus that the environment calls the system's.
-        self.panel = Panel(user, script=f"{HERE}/panel.py", env=environment(DBUS_SYSTEM_BUS_ADDRESS=self.address))
+        self.panel = Panel(user, script=f"{proc.LAB}/bin/panel.py", env=environment(DBUS_SYSTEM_BUS_ADDRESS=self.address))
         self.extra = {"DBUS_SYSTEM_BUS_ADDRESS": system_bus} if system_bus else {}
         self.tray = None
         self.item = None
