@@ -128,3 +128,19 @@ def test_the_manual_is_sound(page):
     done = subprocess.run("scdoc | LC_ALL=C.UTF-8 groff -man -Tutf8 -ww -z", shell=True, input=read(page), text=True,
                           stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize("path, leaves_out", (
+    ("README.md", set()), ("docs/operations.md", set()),
+    # Not to make a package, nor the tray.
+    ("docs/operations.md", {"debhelper", "systemd", "libdbusmenu-glib-dev"})))
+def test_documents_install_what_the_build_takes(path, leaves_out):
+    """Nobody has it by chance: a list that lacks something fails on a machine that has nothing."""
+    needed = re.search(r"^Build-Depends:\n((?: .*\n)+)", read("debian/control"), re.M)[1]
+    names = {name.replace("debhelper-compat", "debhelper") for name in re.findall(r"^ ([a-z0-9.-]+)", needed, re.M)
+             if not name.startswith("dh-sequence-")}
+    lists = [set(text.split()) for text in
+             re.findall(r"apt-get install (?:--yes )?((?:[a-z0-9. -]+\\\n)+[a-z0-9. -]+)$", read(path), re.M)]
+    assert len(names) > 12 and any(names - leaves_out <= found for found in lists), \
+        [names - leaves_out - found for found in lists]
+    assert all(names - {"debhelper", "systemd", "libdbusmenu-glib-dev"} <= found for found in lists), lists
