@@ -15,6 +15,13 @@ static void connect_vpn(Steered *steered)
             "ip addr add fd08::2/64 dev tun0");
 }
 
+/* Those of IPv6 and their routes come when the kernel sees to the carrier: two of ours, one of its
+ * own for each link, and the loopback's. */
+static void wait_for_addresses(void)
+{
+        run("until [ $(ip -6 route show table local | grep -c ^local) = 6 ]; do :; done");
+}
+
 void steered_set_up(Steered *steered, gconstpointer data)
 {
         (void)data;
@@ -24,6 +31,7 @@ void steered_set_up(Steered *steered, gconstpointer data)
             "ip addr add 192.168.1.2/24 dev eth0\nip addr add fd01::2/64 dev eth0\n"
             "ip route add default via 192.168.1.1\nip -6 route add default via fd01::1");
         connect_vpn(steered);
+        wait_for_addresses();
         steered->settings = ks_settings_new();
         g_ptr_array_add(steered->settings->vpns, ks_vpn_new("a", "tun0"));
         ((KsVpn *)g_ptr_array_index(steered->settings->vpns, 0))->default4 = TRUE;
