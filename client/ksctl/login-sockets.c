@@ -2,9 +2,7 @@
 /* Reads the kernel's list of connections, and the parents of this process. */
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,30 +59,14 @@ static bool has_port(GArray *ports, in_port_t port)
 
 int login_connections(GArray **ret)
 {
-        static const uint8_t families[] = { AF_INET, AF_INET6 };
         g_autoptr(GArray) connections = g_array_new(FALSE, FALSE, sizeof(LoginConnection));
         g_autoptr(GArray) ports = g_array_new(FALSE, FALSE, sizeof(in_port_t));
         Dump dump = { connections, ports };
+        int r = netlink_ask_sockets(IPPROTO_TCP, 1u << TCP_ESTABLISHED | 1u << TCP_LISTEN,
+                                    on_socket, &dump);
 
-        for (size_t i = 0; i < G_N_ELEMENTS(families); i++) {
-                struct {
-                        struct nlmsghdr header;
-                        struct inet_diag_req_v2 body;
-                } request = {
-                        .header = { .nlmsg_len = sizeof(request),
-                                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                                    .nlmsg_flags = NLM_F_DUMP },
-                        .body = { .sdiag_family = families[i],
-                                  .sdiag_protocol = IPPROTO_TCP,
-                                  .idiag_states = 1u << TCP_ESTABLISHED | 1u << TCP_LISTEN },
-                };
-                int r = netlink_ask(NETLINK_SOCK_DIAG, &request.header, on_socket, &dump);
-
-                /* A kernel without IPv6 has no connection of it. */
-                if (r < 0 && r != -ENOENT)
-                        return r;
-        }
-
+        if (r < 0)
+                return r;
         for (guint i = 0; i < connections->len; i++) {
                 LoginConnection *connection = &g_array_index(connections, LoginConnection, i);
 

@@ -6,7 +6,6 @@
 #include <linux/if_tun.h>
 #include <linux/inet_diag.h>
 #include <linux/major.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -200,24 +199,12 @@ static void on_socket(const struct nlmsghdr *message, void *userdata)
 static int look_sockets(GHashTable *inodes, GPtrArray *sockets)
 {
         static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_TCP };
-        static const uint8_t families[] = { AF_INET, AF_INET6 };
         int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < 4; i++) {
-                struct {
-                        struct nlmsghdr header;
-                        struct inet_diag_req_v2 body;
-                } request = {
-                        .header = { .nlmsg_len = sizeof(request),
-                                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                                    .nlmsg_flags = NLM_F_DUMP },
-                        .body = { .sdiag_family = families[i % 2],
-                                  .sdiag_protocol = protocols[i / 2],
-                                  .idiag_states = ~0u },
-                };
-                Dump dump = { inodes, sockets, protocols[i / 2] };
+        for (size_t i = 0; r >= 0 && i < G_N_ELEMENTS(protocols); i++) {
+                Dump dump = { inodes, sockets, protocols[i] };
 
-                r = netlink_ask(NETLINK_SOCK_DIAG, &request.header, on_socket, &dump);
+                r = netlink_ask_sockets(protocols[i], ~0u, on_socket, &dump);
         }
         return r;
 }

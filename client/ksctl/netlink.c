@@ -4,6 +4,8 @@
 #include "client/ksctl/netlink.h"
 
 #include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -56,6 +58,31 @@ int netlink_ask(int protocol, struct nlmsghdr *request, NetlinkFunction function
         r = talk(fd, request, function, userdata);
         close(fd);
         return r;
+}
+
+int netlink_ask_sockets(uint8_t protocol, uint32_t states, NetlinkFunction function, void *userdata)
+{
+        static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(families); i++) {
+                struct {
+                        struct nlmsghdr header;
+                        struct inet_diag_req_v2 body;
+                } request = {
+                        .header = { .nlmsg_len = sizeof(request),
+                                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                                    .nlmsg_flags = NLM_F_DUMP },
+                        .body = { .sdiag_family = families[i],
+                                  .sdiag_protocol = protocol,
+                                  .idiag_states = states },
+                };
+                int r = netlink_ask(NETLINK_SOCK_DIAG, &request.header, function, userdata);
+
+                /* A kernel without IPv6 has no socket of it. */
+                if (r < 0 && r != -ENOENT)
+                        return r;
+        }
+        return 0;
 }
 
 const struct rtattr *netlink_find(const struct rtattr *first, int length, unsigned short type)

@@ -5,6 +5,7 @@
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <stdint.h>
 
 typedef void (*NetlinkFunction)(const struct nlmsghdr *message, void *userdata);
 
@@ -17,6 +18,17 @@ typedef void (*NetlinkFunction)(const struct nlmsghdr *message, void *userdata);
  * Returns: 0 or a negative errno.
  */
 int netlink_ask(int protocol, struct nlmsghdr *request, NetlinkFunction function, void *userdata);
+
+/**
+ * netlink_ask_sockets() - hand on every socket of the network namespace, IPv4 and IPv6
+ * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ * @states: a bit for each TCP state
+ * @function: called for each, with a struct inet_diag_msg
+ *
+ * Returns: 0 or a negative errno.
+ */
+int netlink_ask_sockets(uint8_t protocol, uint32_t states, NetlinkFunction function,
+                        void *userdata);
 
 /**
  * netlink_find() - an attribute in a row of them
