@@ -3,6 +3,7 @@
 
 #include "tests/kernel/netns.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -275,4 +276,21 @@ void assert_same_routes(GArray *a, GArray *b)
         show_routes("only the second has", only_b);
         g_assert_cmpuint(only_a->len, ==, 0);
         g_assert_cmpuint(only_b->len, ==, 0);
+}
+
+socklen_t address_of(const char *text, guint16 port, struct sockaddr_storage *address)
+{
+        struct sockaddr_in *in = (struct sockaddr_in *)address;
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
+
+        memset(address, 0, sizeof(*address));
+        if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+                in->sin_family = AF_INET;
+                in->sin_port = htons(port);
+                return sizeof(*in);
+        }
+        g_assert_cmpint(inet_pton(AF_INET6, text, &in6->sin6_addr), ==, 1);
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(port);
+        return sizeof(*in6);
 }

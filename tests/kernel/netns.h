@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "kernel/rtnl.h"
@@ -52,3 +53,6 @@ void steering_free(KsSteering *steering);
 /* The same rules, or routes, in whatever order. */
 void assert_same_rules(GArray *a, GArray *b);
 void assert_same_routes(GArray *a, GArray *b);
+
+/* An IPv4 or IPv6 address and a port. Returns: the length that connect() takes. */
+socklen_t address_of(const char *text, guint16 port, struct sockaddr_storage *address);

@@ -2,7 +2,6 @@
 /* Packets that a real guard refuses, as the kernel logs them: whose they are and where to; the rule
  * that logs, kept and taken away; floods. */
 
-#include <arpa/inet.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -56,23 +55,6 @@ static void take(const KsLoggedPacket *logged, gpointer userdata)
         told->has_uid = logged->has_uid;
         told->uid = logged->uid;
         told->link = logged->link;
-}
-
-static socklen_t address_of(const char *text, guint16 port, struct sockaddr_storage *address)
-{
-        struct sockaddr_in *in = (struct sockaddr_in *)address;
-        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-
-        memset(address, 0, sizeof(*address));
-        if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-                in->sin_family = AF_INET;
-                in->sin_port = htons(port);
-                return sizeof(*in);
-        }
-        g_assert_cmpint(inet_pton(AF_INET6, text, &in6->sin6_addr), ==, 1);
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons(port);
-        return sizeof(*in6);
 }
 
 /* A user's socket that gets past the steering, to the guard: in IPv4 bound to the uplink; in IPv6,

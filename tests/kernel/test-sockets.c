@@ -52,23 +52,6 @@ static int keep(Kernel *kernel, int fd)
         return fd;
 }
 
-static socklen_t address_of(const char *text, uint16_t port, struct sockaddr_storage *address)
-{
-        struct sockaddr_in *in = (struct sockaddr_in *)address;
-        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
-
-        memset(address, 0, sizeof(*address));
-        if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-                in->sin_family = AF_INET;
-                in->sin_port = htons(port);
-                return sizeof(*in);
-        }
-        g_assert_cmpint(inet_pton(AF_INET6, text, &in6->sin6_addr), ==, 1);
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons(port);
-        return sizeof(*in6);
-}
-
 static int open_socket(Kernel *kernel, int type, const char *local, uint16_t port)
 {
         struct sockaddr_storage address;
