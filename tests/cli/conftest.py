@@ -8,6 +8,7 @@ from lib.agent import Terminal
 from lib.ground import BY_MARK, Ground
 from lib.internet import HostAlone
 from lib.machine import environment
+from lib.tray import Session
 
 
 class Host:
@@ -48,9 +49,23 @@ class Host:
 
 
 @pytest.fixture
-def host(machine):
+def alone(machine):
+    """The machine without anything around it; the service isn't started yet."""
     ground = Ground(machine, HostAlone)
-    host = Host(ground)
+    yield ground
+    ground.close()
+
+
+@pytest.fixture
+def host(alone):
+    host = Host(alone)
     yield host
     host.close()
-    ground.close()
+
+
+@pytest.fixture
+def session(alone):
+    """The desktop session of somebody to whom polkit allows everything."""
+    session = Session(alone, "trusted")
+    yield session
+    session.close()

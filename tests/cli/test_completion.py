@@ -11,8 +11,6 @@ import time
 import pytest
 
 from lib import proc
-from lib.ground import Ground
-from lib.internet import HostAlone
 from lib.machine import environment
 from lib.shells import SHELLS
 from lib.sources import read
@@ -25,13 +23,6 @@ HOSTILE = ("$(touch EVIL)", "`touch EVIL`", "a b  c", "it's", 'say "hi"', "a;tou
 NO_NAMES = ("line\nbreak", "tab\tname", "--yes", "\x1b[31mred", "")
 WG = "[VPN wg]\nInterface=wg0\nMark=1\n"
 LONGEST = 20  # seconds; a call that waits for its answer takes 25
-
-
-@pytest.fixture
-def alone(machine):
-    ground = Ground(machine, HostAlone)
-    yield ground
-    ground.close()
 
 
 @pytest.fixture(params=SHELLS)

@@ -9,8 +9,7 @@ import pytest
 
 from lib import catalogue, proc
 from lib.agent import Terminal
-from lib.ground import BY_MARK, Ground
-from lib.internet import HostAlone
+from lib.ground import BY_MARK
 from lib.machine import environment
 from lib.sources import read
 
@@ -28,13 +27,6 @@ def locales():
         # It warns of what its own sources lack, by a status of 1.
         proc.run("localedef", "--no-archive", "-i", "de_DE", "-f", charset, f"{LOCALES}/{name}", check=False)
         assert os.path.exists(f"{LOCALES}/{name}/LC_CTYPE")
-
-
-@pytest.fixture
-def alone(machine):
-    ground = Ground(machine, HostAlone)
-    yield ground
-    ground.close()
 
 
 @pytest.fixture

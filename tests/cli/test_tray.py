@@ -6,8 +6,7 @@ import pytest
 from lib import proc
 from lib.agent import agent_for
 from lib.bus import SECOND, refused
-from lib.ground import BY_MARK, Ground
-from lib.internet import HostAlone
+from lib.ground import BY_MARK
 from lib.machine import ROOT_PASSWORD, environment
 from lib.tray import LIMIT, Session
 
@@ -18,22 +17,6 @@ ODD = """
 Interface=wg0
 Mark=0x77
 """
-
-
-@pytest.fixture
-def alone(machine):
-    """No packet is sent in these tests."""
-    ground = Ground(machine, HostAlone)
-    yield ground
-    ground.close()
-
-
-@pytest.fixture
-def session(alone):
-    """Of somebody to whom polkit allows everything."""
-    session = Session(alone, "trusted")
-    yield session
-    session.close()
 
 
 @pytest.fixture

@@ -8,29 +8,13 @@ import pytest
 
 from lib import proc
 from lib.bus import SECOND
-from lib.ground import BY_MARK, Ground
-from lib.internet import HostAlone
+from lib.ground import BY_MARK
 from lib.tray import LIMIT, WATCHER, Panel, Session
 
 UNKNOWN = "Kill switch: state unknown"
 HOSTILE = "<b>&\"_x\x1b[31m\u202e"
 SHOWN = "<b>&\"_x\\x1b[31m\\u202e"
 ESCAPED = "&lt;b&gt;&amp;&quot;_x\\x1b[31m\\u202e"
-
-
-@pytest.fixture
-def alone(machine):
-    """No packet is sent in these tests."""
-    ground = Ground(machine, HostAlone)
-    yield ground
-    ground.close()
-
-
-@pytest.fixture
-def session(alone):
-    session = Session(alone, "trusted")
-    yield session
-    session.close()
 
 
 class Puppet(Session):
